@@ -1,0 +1,272 @@
+"""Compiled kernels of the linear ACE: one site at a time, its neighbours j in the innermost (vectorised) loops.
+
+The same source serves float64 and complex128 neighbour vectors (complex step): every formula is analytic, comparisons
+use `.real`.  `reassoc` and `contract` let the compiler vectorise sums; infinities and nan keep their meaning.
+
+Names: x[j] transformed distance, P[n, j] radial functions, Y[lm, j] real spherical harmonics with lm = l^2 + l + m,
+A[a] the atomic base, a = (l, m, n) with n fastest: A[start[lm] + n], n < count[lm].
+"""
+import numpy as np
+from numba import njit, prange
+
+FAST = {"reassoc", "contract", "nsz"}
+CHUNK = 16  # sites that share one set of scratch arrays
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def radial(J, r, radial_data, recurrence, x, dx, P, dP):
+    """P[n, j] = f(r_j) p_n(x(r_j)) and dP = dP/dr.
+
+    x = 1 / (1 + a s^4 / (1 + s^2)), s = r / r0;  f = (1 - (r/cutoff)^2)^4, C3 at the cutoff;
+    p_n orthonormal polynomials: c_n p_n = (x - a_n) p_(n-1) - b_n p_(n-2).
+    """
+    cutoff, r0, a = radial_data
+    for j in range(J):
+        s = r[j] / r0
+        s2 = s * s
+        denominator = 1.0 / (1.0 + s2 + a * s2 * s2)
+        x[j] = (1.0 + s2) * denominator
+        dx[j] = -2.0 * a * s * s2 * (2.0 + s2) * denominator * denominator / r0
+        y = r[j] / cutoff
+        g = 1.0 - y * y
+        g3 = g * g * g
+        P[0, j] = recurrence[0, 2] * g3 * g
+        dP[0, j] = recurrence[0, 2] * (-8.0 / cutoff) * y * g3
+    for n in range(1, P.shape[0]):
+        shift, back, scale = recurrence[n]
+        for j in range(J):
+            P[n, j] = scale * (x[j] - shift) * P[n - 1, j]
+            dP[n, j] = scale * ((x[j] - shift) * dP[n - 1, j] + dx[j] * P[n - 1, j])
+        if n > 1:
+            for j in range(J):
+                P[n, j] -= scale * back * P[n - 2, j]
+                dP[n, j] -= scale * back * dP[n - 2, j]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def harmonics(J, u, norm, lmax, Q, cs, Y, dY):
+    """Real spherical harmonics as polynomials in the unit vector u[:, j], and their formal gradients dY[:, lm, j].
+
+    Y_(l,+m) = N Q_lm(z) Re (x + iy)^m,  Y_(l,-m) = N Q_lm(z) Im (x + iy)^m,  Q_lm = d^m/dz^m of the Legendre
+    polynomial, so dQ_lm/dz = Q_l(m+1).  Q, at row l (l + 1) / 2 + m.
+    """
+    for j in range(J):
+        Q[0, j] = 1.0
+        cs[0, 0, j] = 1.0
+        cs[1, 0, j] = 0.0
+    for m in range(1, lmax + 1):
+        for j in range(J):
+            cs[0, m, j] = u[0, j] * cs[0, m - 1, j] - u[1, j] * cs[1, m - 1, j]
+            cs[1, m, j] = u[0, j] * cs[1, m - 1, j] + u[1, j] * cs[0, m - 1, j]
+    for l in range(1, lmax + 1):
+        row, below, below2 = l * (l + 1) // 2, l * (l - 1) // 2, (l - 1) * (l - 2) // 2
+        for m in range(l - 1):
+            p, q = (2.0 * l - 1.0) / (l - m), (l + m - 1.0) / (l - m)
+            for j in range(J):
+                Q[row + m, j] = p * u[2, j] * Q[below + m, j] - q * Q[below2 + m, j]
+        for j in range(J):
+            Q[row + l - 1, j] = (2.0 * l - 1.0) * u[2, j] * Q[below + l - 1, j]
+            Q[row + l, j] = (2.0 * l - 1.0) * Q[below + l - 1, j]
+    for l in range(lmax + 1):
+        row = l * (l + 1) // 2
+        for m in range(l + 1):
+            c = norm[row + m]
+            plus, minus = l * l + l + m, l * l + l - m
+            for j in range(J):
+                q = c * Q[row + m, j]
+                dq = c * Q[row + m + 1, j] if m < l else 0.0 * q
+                Y[plus, j] = q * cs[0, m, j]
+                dY[2, plus, j] = dq * cs[0, m, j]
+                if m == 0:
+                    dY[0, plus, j] = 0.0
+                    dY[1, plus, j] = 0.0
+                else:
+                    Y[minus, j] = q * cs[1, m, j]
+                    dY[2, minus, j] = dq * cs[1, m, j]
+                    qm = m * q
+                    dY[0, plus, j] = qm * cs[0, m - 1, j]
+                    dY[1, plus, j] = -qm * cs[1, m - 1, j]
+                    dY[0, minus, j] = qm * cs[1, m - 1, j]
+                    dY[1, minus, j] = qm * cs[0, m - 1, j]
+
+
+@njit(cache=True, nogil=True)
+def inside(R, first, last, cutoff, which, r, u):
+    """Collect the pairs of one site that are inside the cutoff; returns their number."""
+    J = 0
+    for p in range(first, last):
+        r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1] + R[p, 2] * R[p, 2]
+        if r2.real < cutoff * cutoff:
+            which[J] = p
+            r[J] = np.sqrt(r2)
+            inverse = 1.0 / r[J]
+            for d in range(3):
+                u[d, J] = R[p, d] * inverse
+            u[3, J] = inverse
+            J += 1
+    return J
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def project(J, P, Y, start, count, A):
+    """A_nlm = sum_j P_n(r_j) Y_lm(u_j); the last entry of A is the constant one that pads short products."""
+    for lm in range(len(start)):
+        for n in range(count[lm]):
+            total = A[0] * 0.0
+            for j in range(J):
+                total += P[n, j] * Y[lm, j]
+            A[start[lm] + n] = total
+    A[-1] = 1.0
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def products_gradient(A, D, pairs, rows, last, coefficient):
+    """E = sum_(a,b) A_a A_b sum_c C_abc A_c over the sparse coefficients; D = dE/dA.
+
+    pairs (n, 2) the (a, b), rows (n + 1,) their entries in `last` (the c) and `coefficient`.  The pad's D is meaningless.
+    """
+    energy = A[0] * 0.0
+    D[:] = 0.0
+    for t in range(len(pairs)):
+        a, b = pairs[t]
+        ab = A[a] * A[b]
+        inner = A[0] * 0.0
+        for q in range(rows[t], rows[t + 1]):
+            c = last[q]
+            inner += coefficient[q] * A[c]
+            D[c] += coefficient[q] * ab
+        energy += ab * inner
+        D[a] += A[b] * inner
+        D[b] += A[a] * inner
+    return energy
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
+def linear_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, pairs, rows, last, coefficient):
+    """Site energies (n_sites,) and their gradients (n_pairs, 3) with the coefficients contracted first."""
+    n_sites, n_A = len(offsets) - 1, count.sum()
+    V, G = np.zeros(n_sites, R.dtype), np.zeros_like(R)
+    nmax, L = len(recurrence), (lmax + 1) ** 2
+    width = 0
+    for i in range(n_sites):
+        width = max(width, offsets[i + 1] - offsets[i])
+    for chunk in prange((n_sites + CHUNK - 1) // CHUNK):
+        which = np.empty(width, np.int64)
+        r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
+        u, T = np.empty((4, width), R.dtype), np.empty((4, width), R.dtype)
+        w, dw = np.empty(width, R.dtype), np.empty(width, R.dtype)
+        P, dP = np.empty((nmax, width), R.dtype), np.empty((nmax, width), R.dtype)
+        Q, cs = np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype), np.empty((2, lmax + 1, width), R.dtype)
+        Y, dY = np.empty((L, width), R.dtype), np.empty((3, L, width), R.dtype)
+        A, D = np.empty(n_A + 1, R.dtype), np.empty(n_A + 1, R.dtype)
+        for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
+            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u)
+            if J == 0:
+                continue
+            radial(J, r, radial_data, recurrence, x, dx, P, dP)
+            harmonics(J, u, norm, lmax, Q, cs, Y, dY)
+            project(J, P, Y, start, count, A)
+            V[i] = products_gradient(A, D, pairs, rows, last, coefficient)
+            backward(J, P, dP, Y, dY, u, start, count, D, w, dw, T)
+            for j in range(J):
+                for d in range(3):
+                    G[which[j], d] = T[d, j]
+    return V, G
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def backward(J, P, dP, Y, dY, u, start, count, D, w, dw, T):
+    """T[:3, j] = sum_a D_a grad_j (P_n Y_lm): radial sums first, then one pass over lm.
+
+    grad = P' u Y + (P / r) (dY - u (u . dY)).
+    """
+    T[:, :J] = 0.0
+    for lm in range(len(start)):
+        for j in range(J):
+            w[j] = 0.0
+            dw[j] = 0.0
+        for n in range(count[lm]):
+            d = D[start[lm] + n]
+            for j in range(J):
+                w[j] += d * P[n, j]
+                dw[j] += d * dP[n, j]
+        for j in range(J):
+            T[3, j] += dw[j] * Y[lm, j]
+            T[0, j] += w[j] * dY[0, lm, j]
+            T[1, j] += w[j] * dY[1, lm, j]
+            T[2, j] += w[j] * dY[2, lm, j]
+    for j in range(J):
+        along = u[0, j] * T[0, j] + u[1, j] * T[1, j] + u[2, j] * T[2, j]
+        outward = T[3, j] - along * u[3, j]
+        for d in range(3):
+            T[d, j] = T[d, j] * u[3, j] + outward * u[d, j]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def base_gradients(J, P, dP, Y, dY, u, start, count, F):
+    """F[a, d * J + j] = gradient component d of P_n Y_lm at neighbour j."""
+    for lm in range(len(start)):
+        for j in range(J):
+            along = u[0, j] * dY[0, lm, j] + u[1, j] * dY[1, lm, j] + u[2, j] * dY[2, lm, j]
+            for d in range(3):
+                dY[d, lm, j] = (dY[d, lm, j] - along * u[d, j]) * u[3, j]
+        for n in range(count[lm]):
+            for d in range(3):
+                for j in range(J):
+                    F[start[lm] + n, d * J + j] = dP[n, j] * Y[lm, j] * u[d, j] + P[n, j] * dY[d, lm, j]
+
+
+@njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
+def basis_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, rows, factors, coefficient,
+                active_rows, active):
+    """Basis functions B (n_sites, K) and their gradients dB (n_pairs, 3, K).
+
+    Function k is sum_q coefficient[q] A[factors[q, 0]] A[factors[q, 1]] A[factors[q, 2]], rows[k] <= q < rows[k + 1];
+    active[active_rows[k]:active_rows[k + 1]] lists the A it depends on.
+    """
+    n_sites, n_A, K = len(offsets) - 1, count.sum(), len(rows) - 1
+    B, dB = np.zeros((n_sites, K), R.dtype), np.zeros((len(R), 3, K), R.dtype)
+    nmax, L = len(recurrence), (lmax + 1) ** 2
+    width = 0
+    for i in range(n_sites):
+        width = max(width, offsets[i + 1] - offsets[i])
+    for chunk in prange((n_sites + CHUNK - 1) // CHUNK):
+        which = np.empty(width, np.int64)
+        r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
+        u, T = np.empty((4, width), R.dtype), np.empty((8, 3 * width), R.dtype)
+        P, dP = np.empty((nmax, width), R.dtype), np.empty((nmax, width), R.dtype)
+        Q, cs = np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype), np.empty((2, lmax + 1, width), R.dtype)
+        Y, dY = np.empty((L, width), R.dtype), np.empty((3, L, width), R.dtype)
+        A, D, F = np.empty(n_A + 1, R.dtype), np.empty(n_A + 1, R.dtype), np.empty((n_A, 3 * width), R.dtype)
+        D[:] = 0.0
+        for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
+            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u)
+            if J == 0:
+                continue
+            radial(J, r, radial_data, recurrence, x, dx, P, dP)
+            harmonics(J, u, norm, lmax, Q, cs, Y, dY)
+            project(J, P, Y, start, count, A)
+            base_gradients(J, P, dP, Y, dY, u, start, count, F)
+            for k0 in range(0, K, 8):  # eight functions at a time: whole cache lines when written
+                k1 = min(K, k0 + 8)
+                for k in range(k0, k1):
+                    value = A[0] * 0.0
+                    for q in range(rows[k], rows[k + 1]):
+                        a, b, c = factors[q]
+                        ab = coefficient[q] * A[a] * A[b]
+                        value += ab * A[c]
+                        D[c] += ab
+                        D[b] += coefficient[q] * A[a] * A[c]
+                        D[a] += coefficient[q] * A[b] * A[c]
+                    B[i, k] = value
+                    T[k - k0, :3 * J] = 0.0
+                    for q in range(active_rows[k], active_rows[k + 1]):
+                        weight = D[active[q]]
+                        D[active[q]] = 0.0
+                        for p in range(3 * J):
+                            T[k - k0, p] += weight * F[active[q], p]
+                for d in range(3):
+                    for j in range(J):
+                        for k in range(k0, k1):
+                            dB[which[j], d, k] = T[k - k0, d * J + j]
+    return B, dB
