@@ -1,0 +1,277 @@
+"""Compiled loops of the reference potentials: energies of sites and gradients with respect to neighbour vectors.
+
+Every kernel runs for real and for complex neighbour vectors through the same lines, so that a complex step gives second
+derivatives free of cancellation.  Comparisons therefore look at `.real`, and reciprocals, roots and exponentials of complex
+numbers are written out (`_inverse`, `_root`, `_exp`): the general-purpose ones guard against overflows that cannot occur
+here and cost more than the rest of a pair.  Loops run in parallel over sites and release the GIL.
+"""
+import math
+
+import numpy as np
+from numba import njit, prange, types
+from numba.extending import overload
+
+
+def _inverse(z):
+    return 1.0 / z
+
+
+def _root(z):
+    return np.sqrt(z)
+
+
+def _exp(z):
+    return np.exp(z)
+
+
+@overload(_inverse, inline="always")
+def _inverse_overload(z):
+    if isinstance(z, types.Complex):
+        def complex_inverse(z):
+            scale = 1.0 / (z.real * z.real + z.imag * z.imag)
+            return complex(z.real * scale, -z.imag * scale)
+        return complex_inverse
+    return lambda z: 1.0 / z
+
+
+@overload(_root, inline="always")
+def _root_overload(z):
+    if isinstance(z, types.Complex):
+        def complex_root(z):            # right half plane: squared distances have a positive real part
+            real = math.sqrt(0.5 * (math.sqrt(z.real * z.real + z.imag * z.imag) + z.real))
+            return complex(real, 0.5 * z.imag / real)
+        return complex_root
+    return lambda z: math.sqrt(z)
+
+
+@overload(_exp, inline="always")
+def _exp_overload(z):
+    if isinstance(z, types.Complex):
+        def complex_exp(z):
+            size = math.exp(z.real)
+            return complex(size * math.cos(z.imag), size * math.sin(z.imag))
+        return complex_exp
+    return lambda z: math.exp(z)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def smoothstep(t):
+    """C3 step s(t) = t^4 (35 - 84 t + 70 t^2 - 20 t^3) rising from 0 to 1 over 0 < t < 1, and ds/dt."""
+    s = t * t * t * t * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
+    b = t * (1.0 - t)
+    return s, 140.0 * b * b * b
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def zhou_radial(r, par):
+    """Pair energy phi, density f of Zhou et al. (2004), both faded, and their derivatives: phi, phi', f, f'.
+
+    par = (1/r_e, alpha, beta, kappa, lambda, A, B, f_e, r_on, r_off).  phi's attraction and f share exp and denominator.
+    """
+    x = r * par[0]
+    y = x - par[3]
+    y2 = y * y
+    y4 = y2 * y2
+    y8 = y4 * y4
+    y19 = y8 * y8 * y2 * y
+    q = _inverse(1.0 + y19 * y)
+    repulsion = par[5] * _exp(par[1] * (1.0 - x)) * q
+    d_repulsion = -repulsion * (par[1] + 20.0 * y19 * q) * par[0]
+    y = x - par[4]
+    y2 = y * y
+    y4 = y2 * y2
+    y8 = y4 * y4
+    y19 = y8 * y8 * y2 * y
+    q = _inverse(1.0 + y19 * y)
+    g = _exp(par[2] * (1.0 - x)) * q
+    dg = -g * (par[2] + 20.0 * y19 * q) * par[0]
+    phi = repulsion - par[6] * g
+    dphi = d_repulsion - par[6] * dg
+    f = par[7] * g
+    df = par[7] * dg
+    if r.real > par[8]:
+        width = 1.0 / (par[9] - par[8])
+        s, ds = smoothstep((par[9] - r) * width)
+        dphi = dphi * s - phi * ds * width
+        df = df * s - f * ds * width
+        phi = phi * s
+        f = f * s
+    return phi, dphi, f, df
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def zhou_embedding(rho, par):
+    """Embedding energy F and F' with the three published branches blended.
+
+    par = (rho_e, rho_n, rho_h, rho_s, width, eta, F_e, Fn0..Fn3, F0..F3), rho_h = rho_high rho_e.  On |rho - rho_n| < width and on
+    |rho - rho_h| < width: (1 - s) left branch + s right branch, s the C3 smoothstep across the window.
+    """
+    low = rho.real < par[1] + par[4]
+    high = rho.real > par[2] - par[4]
+    middle = rho.real > par[1] - par[4] and rho.real < par[2] + par[4]
+    F = 0.0 * rho
+    dF = 0.0 * rho
+    if middle:
+        x = rho / par[0] - 1.0
+        F = par[11] + x * (par[12] + x * (par[13] + x * par[14]))
+        dF = (par[12] + x * (2.0 * par[13] + x * 3.0 * par[14])) / par[0]
+    if low:
+        x = rho / par[1] - 1.0
+        P = par[7] + x * (par[8] + x * (par[9] + x * par[10]))
+        dP = (par[8] + x * (2.0 * par[9] + x * 3.0 * par[10])) / par[1]
+        if middle:
+            s, ds = smoothstep((rho - par[1] + par[4]) * (0.5 / par[4]))
+            dF = dP + (dF - dP) * s + (F - P) * ds * (0.5 / par[4])
+            F = P + (F - P) * s
+        else:
+            F = P
+            dF = dP
+    if high:
+        x = np.log(rho / par[3])
+        power = _exp(par[5] * x)
+        P = par[6] * (1.0 - par[5] * x) * power
+        dP = -par[6] * par[5] * par[5] * x * power * _inverse(rho)
+        if middle:
+            s, ds = smoothstep((rho - par[2] + par[4]) * (0.5 / par[4]))
+            dF = dF + (dP - dF) * s + (P - F) * ds * (0.5 / par[4])
+            F = F + (P - F) * s
+        else:
+            F = P
+            dF = dP
+    return F, dF
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def toy_radial(r, par):
+    """Morse pair energy D (m^2 - 2 m), m = exp(-a (r-1)), and density exp(-b (r-1)), faded; par = (D, a, b, r_on, r_off)."""
+    m = _exp(par[1] * (1.0 - r))
+    phi = par[0] * m * (m - 2.0)
+    dphi = -2.0 * par[0] * par[1] * m * (m - 1.0)
+    f = _exp(par[2] * (1.0 - r))
+    df = -par[2] * f
+    if r.real > par[3]:
+        width = 1.0 / (par[4] - par[3])
+        s, ds = smoothstep((par[4] - r) * width)
+        dphi = dphi * s - phi * ds * width
+        df = df * s - f * ds * width
+        phi = phi * s
+        f = f * s
+    return phi, dphi, f, df
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def toy_embedding(rho, par):
+    """F = -c (sqrt(rho + rho_0) - sqrt(rho_0)) and F'; par = (c, rho_0): smooth down to the isolated atom."""
+    root = _root(rho + par[1])
+    return -par[0] * (root - math.sqrt(par[1])), -0.5 * par[0] * _inverse(root)
+
+
+def _eam_kernel(radial, embedding):
+    @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+    def kernel(R, offsets, cutoff, radial_par, embedding_par, V, G):
+        d = R.shape[1]
+        for i in prange(len(offsets) - 1):
+            energy = V[i] * 0.0
+            rho = V[i] * 0.0
+            # First the radial derivatives, parked in the (unused) rows of G until F'(rho) is known.
+            for p in range(offsets[i], offsets[i + 1]):
+                r2 = R[p, 0] * R[p, 0]
+                for c in range(1, d):
+                    r2 += R[p, c] * R[p, c]
+                if r2.real < cutoff * cutoff:
+                    r = _root(r2)
+                    phi, dphi, f, df = radial(r, radial_par)
+                    inverse = _inverse(r)
+                    energy += 0.5 * phi
+                    rho += f
+                    G[p, 0] = 0.5 * dphi * inverse
+                    G[p, 1] = df * inverse
+                else:
+                    G[p, 0] = 0.0
+                    G[p, 1] = 0.0
+            F, dF = embedding(rho, embedding_par)
+            V[i] = energy + F
+            for p in range(offsets[i], offsets[i + 1]):
+                scale = G[p, 0] + dF * G[p, 1]
+                for c in range(d):
+                    G[p, c] = scale * R[p, c]
+    return kernel
+
+
+zhou_sites = _eam_kernel(zhou_radial, zhou_embedding)
+toy_sites = _eam_kernel(toy_radial, toy_embedding)
+
+
+@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+def stillinger_weber_sites(R, offsets, par, p_power, q_power, V, G):
+    """Half the pair energies and all triples centred at the site; par = (epsilon, sigma, a, lambda, gamma, cos0, A, B)."""
+    epsilon, sigma, a, lam, gamma, cos0, A, B = par
+    cutoff = a * sigma
+    for i in prange(len(offsets) - 1):
+        start, end = offsets[i], offsets[i + 1]
+        energy = V[i] * 0.0
+        near = np.empty(end - start, np.int64)
+        h = np.empty(end - start, R.dtype)          # exp(gamma sigma / (r - a sigma))
+        inv = np.empty(end - start, R.dtype)        # 1 / r
+        dlog = np.empty(end - start, R.dtype)       # d log(h) / dr
+        n = 0
+        for p in range(start, end):
+            for c in range(3):
+                G[p, c] = 0.0
+            r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1] + R[p, 2] * R[p, 2]
+            if r2.real >= cutoff * cutoff:
+                continue
+            r = _root(r2)
+            if r.real >= cutoff:
+                continue
+            inv_r = _inverse(r)
+            gap = _inverse(r - cutoff)
+            x = sigma * inv_r
+            xp = x ** p_power
+            xq = x ** q_power
+            tail = _exp(sigma * gap)
+            phi = A * epsilon * (B * xp - xq) * tail
+            dphi = A * epsilon * (q_power * xq - p_power * B * xp) * inv_r * tail - phi * sigma * gap * gap
+            energy += 0.5 * phi
+            for c in range(3):
+                G[p, c] = 0.5 * dphi * inv_r * R[p, c]
+            near[n] = p
+            h[n] = _exp(gamma * sigma * gap)
+            dlog[n] = -gamma * sigma * gap * gap
+            inv[n] = inv_r
+            n += 1
+        for s in range(n):
+            j = near[s]
+            for t in range(s):
+                k = near[t]
+                both = inv[s] * inv[t]
+                cos = (R[j, 0] * R[k, 0] + R[j, 1] * R[k, 1] + R[j, 2] * R[k, 2]) * both
+                excess = cos - cos0
+                weight = lam * epsilon * h[s] * h[t]
+                term = weight * excess * excess
+                d_cos = 2.0 * weight * excess
+                energy += term
+                along_j = (term * dlog[s] - d_cos * cos * inv[s]) * inv[s]
+                along_k = (term * dlog[t] - d_cos * cos * inv[t]) * inv[t]
+                cross = d_cos * both
+                for c in range(3):
+                    G[j, c] += along_j * R[j, c] + cross * R[k, c]
+                    G[k, c] += along_k * R[k, c] + cross * R[j, c]
+        V[i] = energy
+
+
+@njit(cache=True, nogil=True)
+def zhou_radial_table(r, par):
+    out = np.zeros((4, len(r)), r.dtype)
+    for k in range(len(r)):
+        if r[k].real < par[9]:
+            out[0, k], out[1, k], out[2, k], out[3, k] = zhou_radial(r[k], par)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def zhou_embedding_table(rho, par):
+    out = np.zeros((2, len(rho)), rho.dtype)
+    for k in range(len(rho)):
+        out[0, k], out[1, k] = zhou_embedding(rho[k], par)
+    return out
