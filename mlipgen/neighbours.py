@@ -1,0 +1,61 @@
+"""Neighbour stencils with a skin: built once, checked at every use, rebuilt when an atom moved too far."""
+import numpy as np
+from vesin import NeighborList
+
+
+class Neighbours:
+    """Neighbour vectors of a periodic configuration, grouped by site (compressed rows).
+
+    Parameters
+    ----------
+    positions : (n_sites, d), A
+    cell : (d, d), A             rows are lattice vectors
+    cutoff : float, A            every pair closer than this is always present
+    skin : float, A              extra reach; as soon as an atom has moved by more than half of it, the list is rebuilt
+
+    Attributes
+    ----------
+    i, j : (n_pairs,)            the pair's site and neighbour
+    offsets : (n_sites + 1,)     pairs of site l are offsets[l]:offsets[l + 1]
+    builds : int                 how often the list was built
+    """
+
+    def __init__(self, positions, cell, cutoff, skin=0.0):
+        self.cell, self.cutoff, self.skin, self.builds = np.asarray(cell, float), cutoff, skin, 0
+        self._build(np.asarray(positions, float))
+
+    def _build(self, positions):
+        if not np.isfinite(positions).all():
+            raise ValueError("positions contain nan or infinity; the configuration exploded")
+        n, d = positions.shape
+        full, box = np.zeros((n, 3)), np.eye(3)
+        full[:, :d], box[:d, :d] = positions, self.cell
+        i, j, S = NeighborList(cutoff=self.cutoff + self.skin, full_list=True).compute(
+            full, box, [True] * d + [False] * (3 - d), quantities="ijS")
+        order = np.argsort(i, kind="stable")  # vesin orders by half pairs; kernels want one run of pairs a site
+        self.i, self.j = i[order].astype(np.int64), j[order].astype(np.int64)
+        self.shift = S[order, :d] @ self.cell
+        self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(np.int64)
+        self.built_at = positions.copy()
+        self.builds += 1
+        self._incoming = None
+
+    def vectors(self, positions):
+        """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""
+        moved = ((positions - self.built_at) ** 2).sum(axis=1).max() if len(positions) else 0.0
+        if not moved <= (0.5 * self.skin) ** 2 + 1e-24:  # also true for nan
+            self._build(positions)
+        return self.differences(positions) + self.shift
+
+    def differences(self, u):
+        """Finite differences u_j - u_i of a site function of any trailing shape."""
+        return u[self.j] - u[self.i]
+
+    def divergence(self, G):
+        """Adjoint of `differences`: out_l = sum_{pairs of l} G - sum_{pairs towards l} G = forces for G = dV/dR.
+
+        G : (n_pairs, ...) -> (n_sites, ...)
+        """
+        from ._scatter import outflow
+        flat = np.ascontiguousarray(G.reshape(len(G), -1))
+        return outflow(flat, self.i, self.j, len(self.built_at)).reshape((len(self.built_at),) + G.shape[1:])
