@@ -166,40 +166,38 @@ def toy_embedding(rho, par):
     return -par[0] * (root - math.sqrt(par[1])), -0.5 * par[0] * _inverse(root)
 
 
-def _eam_kernel(radial, embedding):
-    @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-    def kernel(R, offsets, cutoff, radial_par, embedding_par, V, G):
-        d = R.shape[1]
-        for i in prange(len(offsets) - 1):
-            energy = V[i] * 0.0
-            rho = V[i] * 0.0
-            # First the radial derivatives, parked in the (unused) rows of G until F'(rho) is known.
-            for p in range(offsets[i], offsets[i + 1]):
-                r2 = R[p, 0] * R[p, 0]
-                for c in range(1, d):
-                    r2 += R[p, c] * R[p, c]
-                if r2.real < cutoff * cutoff:
-                    r = _root(r2)
-                    phi, dphi, f, df = radial(r, radial_par)
-                    inverse = _inverse(r)
-                    energy += 0.5 * phi
-                    rho += f
-                    G[p, 0] = 0.5 * dphi * inverse
-                    G[p, 1] = df * inverse
-                else:
-                    G[p, 0] = 0.0
-                    G[p, 1] = 0.0
-            F, dF = embedding(rho, embedding_par)
-            V[i] = energy + F
-            for p in range(offsets[i], offsets[i + 1]):
-                scale = G[p, 0] + dF * G[p, 1]
-                for c in range(d):
-                    G[p, c] = scale * R[p, c]
-    return kernel
+@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
+    """Embedded-atom site energies into V, gradients into G; functions of Zhou et al., or of the toy.
 
-
-zhou_sites = _eam_kernel(zhou_radial, zhou_embedding)
-toy_sites = _eam_kernel(toy_radial, toy_embedding)
+    A flag chooses the functions: numba cannot cache kernels that take functions as arguments or close over them.
+    """
+    d = R.shape[1]
+    for i in prange(len(offsets) - 1):
+        energy = V[i] * 0.0
+        rho = V[i] * 0.0
+        # First the radial derivatives, parked in the (unused) rows of G until F'(rho) is known.
+        for p in range(offsets[i], offsets[i + 1]):
+            r2 = R[p, 0] * R[p, 0]
+            for c in range(1, d):
+                r2 += R[p, c] * R[p, c]
+            if r2.real < cutoff * cutoff:
+                r = _root(r2)
+                phi, dphi, f, df = toy_radial(r, radial_par) if toy else zhou_radial(r, radial_par)
+                inverse = _inverse(r)
+                energy += 0.5 * phi
+                rho += f
+                G[p, 0] = 0.5 * dphi * inverse
+                G[p, 1] = df * inverse
+            else:
+                G[p, 0] = 0.0
+                G[p, 1] = 0.0
+        F, dF = toy_embedding(rho, embedding_par) if toy else zhou_embedding(rho, embedding_par)
+        V[i] = energy + F
+        for p in range(offsets[i], offsets[i + 1]):
+            scale = G[p, 0] + dF * G[p, 1]
+            for c in range(d):
+                G[p, c] = scale * R[p, c]
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")

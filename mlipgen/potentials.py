@@ -14,7 +14,7 @@ from . import _pair_kernels as kernels
 _TABLE = "data/zhou2004.csv"
 
 # Fade range [r_on, r_off] of the radial functions, in units of the guessed lattice constant.
-_FADE = {"bcc": (1.12, 1.39), "fcc": (1.30, 1.65), "hcp": (1.84, 2.33)}
+_FADE = {"bcc": (1.12, 1.39), "fcc": (1.30, 1.55), "hcp": (1.84, 2.33)}
 
 
 class SitePotential:
@@ -101,7 +101,7 @@ class EAM(SitePotential):
     symbol : str
         One of `EAM.symbols()`.
     fade : (float, float), optional
-        A; (r_on, r_off), and cutoff = r_off.  By default 1.12-1.39 lattice constants for bcc, 1.30-1.65 for fcc and 1.84-2.33
+        A; (r_on, r_off), and cutoff = r_off.  By default 1.12-1.39 lattice constants for bcc, 1.30-1.55 for fcc and 1.84-2.33
         for hcp, rounded to 0.1 A: short, yet it moves the lattice constant by less than 0.5 %.
 
     Raises
@@ -144,7 +144,7 @@ class EAM(SitePotential):
 
     def sites(self, R, offsets):
         R, offsets, V, G = self._prepare(R, offsets)
-        kernels.zhou_sites(R, offsets, self.cutoff, self._radial, self._embedding, V, G)
+        kernels.eam_sites(False, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__
@@ -173,7 +173,7 @@ class EAM(SitePotential):
         Parameters
         ----------
         path : str or Path
-        n_rho, n_r : int        grid points of F on [0, rho_max], of f and r phi on [0, cutoff]
+        n_rho, n_r : int        grid points of F on [0, rho_max]; of f and r phi from 0 to one step beyond the cutoff
         rho_max : float         largest density tabulated, by default 3 rho_e
 
         Raises
@@ -185,7 +185,7 @@ class EAM(SitePotential):
         rho_max = 3 * self.rho_e if rho_max is None else float(rho_max)
         if not rho_max > 0:
             raise ValueError(f"rho_max={rho_max:g} must be positive")
-        # One point beyond the cutoff: readers that differentiate the table then see it end flat.
+        # One step beyond the cutoff, so that readers which differentiate the table see it end flat.
         d_rho, d_r = rho_max / (n_rho - 1), self.cutoff / (n_r - 2)
         r = d_r * np.arange(n_r)
         with open(path, "w") as file:
@@ -250,13 +250,13 @@ class StillingerWeber(SitePotential):
 
 
 class Toy2D(SitePotential):
-    """A smooth embedded-atom toy in two dimensions with a stable triangular lattice of spacing about 1.
+    """A smooth embedded-atom toy in two dimensions with a stable triangular lattice of spacing 0.942.
 
         V_i = 1/2 sum_j phi(r_ij) - c (sqrt(rho_i + rho_0) - sqrt(rho_0)),     rho_i = sum_j f(r_ij)
         phi = D (m^2 - 2 m),  m = exp(-a (r - 1)),     f = exp(-b (r - 1))
 
-    phi and f fall to zero over `fade` by a C3 smoothstep; with the default, first and second neighbours interact fully and
-    third ones weakly.  The embedding breaks Cauchy's relation C12 = C66 that pair energies alone would force.
+    phi and f fall to zero over `fade` by a C3 smoothstep; with the default, first neighbours interact fully,
+    second ones (1.63) almost, third ones (1.88) half.  The embedding breaks Cauchy's relation C12 = C66 that pair energies alone would force.
 
     Parameters
     ----------
@@ -271,9 +271,9 @@ class Toy2D(SitePotential):
     symbol = "X"
     dimension = 2
     structure = "triangular"
-    a0_guess = 1.0
+    a0_guess = 0.94
 
-    def __init__(self, fade=(1.8, 2.6), D=0.5, a=4.0, b=3.0, c=0.5, rho_0=0.1):
+    def __init__(self, fade=(1.5, 2.3), D=0.5, a=5.0, b=3.0, c=1.0, rho_0=0.1):
         if not rho_0 > 0:
             raise ValueError(f"rho_0={rho_0} must be positive: it keeps the embedding smooth at an isolated atom")
         self.fade = _check_fade(fade)
@@ -286,7 +286,7 @@ class Toy2D(SitePotential):
 
     def sites(self, R, offsets):
         R, offsets, V, G = self._prepare(R, offsets)
-        kernels.toy_sites(R, offsets, self.cutoff, self._radial, self._embedding, V, G)
+        kernels.eam_sites(True, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__
