@@ -1,0 +1,74 @@
+"""ASE calculators for every potential and fitted model, and files for fitted models."""
+import json
+
+import numpy as np
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
+from ase.stress import full_3x3_to_voigt_6_stress
+
+from .neighbours import Neighbours
+
+
+class SiteCalculator(Calculator):
+    """ASE calculator of a `SitePotential`: energy, energies (per atom), forces, stress.
+
+    Any cell and any periodicity; the neighbour list has a skin and rebuilds itself.  Energies in eV, lengths in A.
+    Raises ValueError for elements the potential does not know.
+    """
+
+    implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
+
+    def __init__(self, potential, skin=0.3, **kwargs):
+        super().__init__(**kwargs)
+        self.potential, self.skin, self._neighbours, self._frame = potential, skin, None, None
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        strange = sorted(set(self.atoms.symbols) - {self.potential.symbol})
+        if strange:
+            raise ValueError(f"this potential is for {self.potential.symbol}; the atoms contain {', '.join(strange)}")
+        d = self.potential.dimension
+        x, cell = self.atoms.positions[:, :d], np.asarray(self.atoms.cell)
+        if d == 2 and np.ptp(self.atoms.positions[:, 2]) > 1e-8:
+            raise ValueError(f"{self.potential.symbol} is two-dimensional: all atoms must lie in one plane z = constant")
+        frame = (len(x), cell.tobytes(), self.atoms.pbc.tobytes())
+        if frame != self._frame:
+            self._neighbours, self._frame = _open_neighbours(self.atoms, self.potential.cutoff, self.skin, d), frame
+        R = self._neighbours.vectors(x)
+        V, G = self.potential.sites(R, self._neighbours.offsets)
+        forces = np.zeros((len(x), 3))
+        forces[:, :d] = self._neighbours.divergence(G)
+        self.results = {"energy": V.sum(), "free_energy": V.sum(), "energies": V, "forces": forces}
+        if self.atoms.cell.rank == 3:
+            W = np.zeros((3, 3))
+            W[:d, :d] = np.einsum("pi,pj->ij", G, R)
+            self.results["stress"] = full_3x3_to_voigt_6_stress(0.5 * (W + W.T) / self.atoms.get_volume())
+        elif "stress" in properties:
+            raise PropertyNotImplementedError("stress needs a cell with three vectors")
+
+
+def _open_neighbours(atoms, cutoff, skin, d):
+    """Neighbours for any periodicity: open directions get a box so large that no images meet."""
+    cell = np.asarray(atoms.cell.complete())[:d, :d].copy()
+    for axis in range(d):
+        if not atoms.pbc[axis]:
+            extent = np.abs(atoms.positions @ np.linalg.pinv(atoms.cell.complete())[:, axis]) if len(atoms) else np.zeros(1)
+            height = 1.0 / np.linalg.norm(np.linalg.inv(cell)[:, axis])
+            cell[axis] *= (2 * extent.max() * height + 4 * (cutoff + skin)) / height + 2
+    return Neighbours(atoms.positions[:, :d], cell, cutoff, skin)
+
+
+def save_model(model, path):
+    """Write a `LinearACE` as JSON (versioned, plain numbers, nothing executable)."""
+    with open(path, "w") as out:
+        json.dump(model.to_dict(), out)
+
+
+def load_model(path):
+    """Read a model written by `save_model`; ValueError if the file is something else."""
+    from .ace import LinearACE
+    with open(path) as text:
+        try:
+            data = json.load(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path} is not a model file: {error}") from None
+    return LinearACE.from_dict(data)
