@@ -17,7 +17,7 @@ CHUNK = 16  # sites that share one set of scratch arrays
 def radial(J, r, radial_data, recurrence, x, dx, P, dP):
     """P[n, j] = f(r_j) p_n(x(r_j)) and dP = dP/dr.
 
-    x = 1 / (1 + a s^4 / (1 + s^2)), s = r / r0;  f = (1 - (r/cutoff)^2)^4, C3 at the cutoff;
+    x = 1 / (1 + a s^4 / (1 + s^2)), s = r / r0;  f = (1 - r/cutoff)^4, C3 at the cutoff;
     p_n orthonormal polynomials: c_n p_n = (x - a_n) p_(n-1) - b_n p_(n-2).
     """
     cutoff, r0, a = radial_data
@@ -27,11 +27,10 @@ def radial(J, r, radial_data, recurrence, x, dx, P, dP):
         denominator = 1.0 / (1.0 + s2 + a * s2 * s2)
         x[j] = (1.0 + s2) * denominator
         dx[j] = -2.0 * a * s * s2 * (2.0 + s2) * denominator * denominator / r0
-        y = r[j] / cutoff
-        g = 1.0 - y * y
+        g = 1.0 - r[j] / cutoff
         g3 = g * g * g
         P[0, j] = recurrence[0, 2] * g3 * g
-        dP[0, j] = recurrence[0, 2] * (-8.0 / cutoff) * y * g3
+        dP[0, j] = recurrence[0, 2] * (-4.0 / cutoff) * g3
     for n in range(1, P.shape[0]):
         shift, back, scale = recurrence[n]
         for j in range(J):
@@ -112,7 +111,7 @@ def project(J, P, Y, start, count, A):
     """A_nlm = sum_j P_n(r_j) Y_lm(u_j); the last entry of A is the constant one that pads short products."""
     for lm in range(len(start)):
         for n in range(count[lm]):
-            total = A[0] * 0.0
+            total = 0.0 * P[0, 0]  # a zero of the right type
             for j in range(J):
                 total += P[n, j] * Y[lm, j]
             A[start[lm] + n] = total
@@ -125,12 +124,12 @@ def products_gradient(A, D, pairs, rows, last, coefficient):
 
     pairs (n, 2) the (a, b), rows (n + 1,) their entries in `last` (the c) and `coefficient`.  The pad's D is meaningless.
     """
-    energy = A[0] * 0.0
+    energy = 0.0 * A[-1]  # a zero of the right type
     D[:] = 0.0
     for t in range(len(pairs)):
         a, b = pairs[t]
         ab = A[a] * A[b]
-        inner = A[0] * 0.0
+        inner = 0.0 * A[-1]
         for q in range(rows[t], rows[t + 1]):
             c = last[q]
             inner += coefficient[q] * A[c]
@@ -250,7 +249,7 @@ def basis_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, r
             for k0 in range(0, K, 8):  # eight functions at a time: whole cache lines when written
                 k1 = min(K, k0 + 8)
                 for k in range(k0, k1):
-                    value = A[0] * 0.0
+                    value = 0.0 * A[-1]
                     for q in range(rows[k], rows[k + 1]):
                         a, b, c = factors[q]
                         ab = coefficient[q] * A[a] * A[b]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from mlipgen import _kernels
 from mlipgen.ace import ACEBasis, LinearACE, coupling
 
 CUTOFF, R0 = 5.5, 2.74
@@ -202,3 +203,21 @@ def test_bad_input_is_named():
         BASIS.subset(9)
     with pytest.raises(ValueError, match="mlipgen-ace/1"):
         ACEBasis.from_dict({"format": "other"})
+
+
+@pytest.mark.parametrize("name", ["basis_sites", "linear_sites"])
+def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
+    """Run the outer loop as plain Python with every scratch array full of nan: none may reach the results."""
+    class Poisoned:
+        def __getattr__(self, attribute):
+            return getattr(np, attribute)
+
+        def empty(self, shape, dtype=float):
+            return np.full(shape, 77 if dtype == np.int64 else np.nan, dtype)
+    R, offsets = environments(13, 5, 12)
+    kernel = getattr(_kernels, name)
+    rest = BASIS._products if name == "basis_sites" else model()._contracted
+    expected = kernel(R, offsets, *BASIS._tables, *rest)
+    monkeypatch.setattr(_kernels, "np", Poisoned())
+    for got, want in zip(kernel.py_func(R, offsets, *BASIS._tables, *rest), expected):
+        close(got, want, 1e-14)
