@@ -7,7 +7,9 @@ Both models live on the same large domain.  With f the learned model's forces at
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
+from .crystals import minimum_image
 from .derivatives import energies_and_forces
 from .equilibrium import LatticeGreen, LeftBasin, NotConverged, Unstable, hessian_at, linear_response, relax
 from .neighbours import Neighbours
@@ -154,24 +156,43 @@ class Measurement:
     verdict: str
 
 
+def match_labels(positions, reference, cell, limit):
+    """Which atom of `positions` stands where each atom of `reference` stands: a permutation, shape (n,), or None.
+
+    Atoms further than `limit` (A) from their own place are matched among themselves, by least squared distance, so that
+    equal atoms which changed places count as equal.  None if a place stays empty: the neighbours have changed.
+    """
+    label = np.arange(len(reference))
+    gap = lambda a, b: np.linalg.norm(minimum_image(positions[a] - reference[b], cell), axis=-1)  # noqa: E731
+    moved = np.flatnonzero(gap(label, label) > limit)
+    if len(moved):
+        pairs = np.array([gap(np.full(len(moved), a), moved) for a in moved])  # rows: atoms, columns: places
+        atoms, places = linear_sum_assignment(pairs**2)
+        label[moved[places]] = moved[atoms]
+    return label if (gap(label, np.arange(len(reference))) <= limit).all() else None
+
+
 def measure(model, reference, tolerance=1e-7, progress=None):
     """Relax the defect with `model` from the reference equilibrium and compare, atom by atom.
 
-    An atom that moves further than a third of the nearest-neighbour distance from its reference position has changed
-    neighbours: the defect is then another one, and no error is given.
+    Atoms that changed places are matched first (`match_labels`).  If then an atom is further than a third of the
+    nearest-neighbour distance from its reference position, the defect is another one and no error is given.
     """
-    ref = reference.equilibrium
-    limit = reference.defect.crystal.shells[0] / 3
+    ref, defect = reference.equilibrium, reference.defect
     try:
         # The reference's Green's function serves: a model whose crystal is so different that it fails has left anyway.
-        eq = relax(model, reference.defect, start=ref.positions, green=reference.green, tolerance=tolerance,
-                   max_move=limit, max_evaluations=100, progress=progress)
+        eq = relax(model, defect, start=ref.positions, green=reference.green, tolerance=tolerance,
+                   max_move=1.2 * defect.crystal.shells[0], max_evaluations=100, progress=progress)
     except (LeftBasin, NotConverged) as error:
         return Measurement(np.nan, np.nan, np.nan, None, 0, f"{LEFT}: {error}")
-    du = eq.u - ref.u
+    label = match_labels(eq.positions, ref.positions, defect.cell, defect.crystal.shells[0] / 3)
+    if label is None:
+        return Measurement(np.nan, np.nan, np.nan, None, eq.force_evaluations, f"{LEFT}: an atom found another place")
+    du = minimum_image(eq.positions[label] - ref.positions, defect.cell)
+    du -= du.mean(axis=0)
     energy = formation_energy(model, eq) - reference.formation_energy
-    V0, _ = energies_and_forces(model, Neighbours(ref.positions, reference.defect.cell, model.cutoff), ref.positions)
-    return Measurement(reference.norm(du), energy, float((eq.site_energies - V0).sum()), du, eq.force_evaluations, "relaxed")
+    V0, _ = energies_and_forces(model, Neighbours(ref.positions, defect.cell, model.cutoff), ref.positions)
+    return Measurement(reference.norm(du), energy, float((eq.site_energies[label] - V0).sum()), du, eq.force_evaluations, "relaxed")
 
 
 @dataclass(frozen=True)
