@@ -32,7 +32,8 @@ class SiteCalculator(Calculator):
             raise ValueError(f"{self.potential.symbol} is two-dimensional: all atoms must lie in one plane z = constant")
         frame = (len(x), cell.tobytes(), self.atoms.pbc.tobytes())
         if frame != self._frame:
-            self._neighbours, self._frame = _open_neighbours(self.atoms, self.potential.cutoff, self.skin, d), frame
+            box = np.asarray(self.atoms.cell.complete())[:d, :d]  # open directions need no cell vector, but one must stand there
+            self._neighbours, self._frame = Neighbours(x, box, self.potential.cutoff, self.skin, self.atoms.pbc[:d]), frame
         R = self._neighbours.vectors(x)
         V, G = self.potential.sites(R, self._neighbours.offsets)
         forces = np.zeros((len(x), 3))
@@ -44,17 +45,6 @@ class SiteCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(0.5 * (W + W.T) / self.atoms.get_volume())
         elif "stress" in properties:
             raise PropertyNotImplementedError("stress needs a cell with three vectors")
-
-
-def _open_neighbours(atoms, cutoff, skin, d):
-    """Neighbours for any periodicity: open directions get a box so large that no images meet."""
-    cell = np.asarray(atoms.cell.complete())[:d, :d].copy()
-    for axis in range(d):
-        if not atoms.pbc[axis]:
-            extent = np.abs(atoms.positions @ np.linalg.pinv(atoms.cell.complete())[:, axis]) if len(atoms) else np.zeros(1)
-            height = 1.0 / np.linalg.norm(np.linalg.inv(cell)[:, axis])
-            cell[axis] *= (2 * extent.max() * height + 4 * (cutoff + skin)) / height + 2
-    return Neighbours(atoms.positions[:, :d], cell, cutoff, skin)
 
 
 def save_model(model, path):
@@ -71,4 +61,7 @@ def load_model(path):
             data = json.load(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"{path} is not a model file: {error}") from None
-    return LinearACE.from_dict(data)
+    try:
+        return LinearACE.from_dict(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is JSON but not a model file: {type(error).__name__} {error}") from None

@@ -100,7 +100,7 @@ class Crystal:
     @cached_property
     def shells(self):
         """Distances of the first five neighbour shells, A."""
-        R, _, _, _ = self.stencil(2.5 * self.a, self.primitive_atoms[:1])
+        R, _, _, _ = self.stencil(3.1 * self.a, self.primitive_atoms[:1])
         return np.unique(np.round(np.linalg.norm(R, axis=1), 6))[:5]
 
     @property

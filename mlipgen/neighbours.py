@@ -12,6 +12,7 @@ class Neighbours:
     cell : (d, d), A             rows are lattice vectors
     cutoff : float, A            every pair closer than this is always present
     skin : float, A              extra reach; as soon as an atom has moved by more than half of it, the list is rebuilt
+    pbc : (d,) of bool           periodic directions; default all
 
     Attributes
     ----------
@@ -20,8 +21,9 @@ class Neighbours:
     builds : int                 how often the list was built
     """
 
-    def __init__(self, positions, cell, cutoff, skin=0.0):
+    def __init__(self, positions, cell, cutoff, skin=0.0, pbc=None):
         self.cell, self.cutoff, self.skin, self.builds = np.asarray(cell, float), cutoff, skin, 0
+        self.pbc = [True] * len(self.cell) if pbc is None else [bool(p) for p in pbc]
         self._build(np.asarray(positions, float))
 
     def _build(self, positions):
@@ -31,7 +33,7 @@ class Neighbours:
         full, box = np.zeros((n, 3)), np.eye(3)
         full[:, :d], box[:d, :d] = positions, self.cell
         i, j, S = NeighborList(cutoff=self.cutoff + self.skin, full_list=True).compute(
-            full, box, [True] * d + [False] * (3 - d), quantities="ijS")
+            full, box, self.pbc + [False] * (3 - d), quantities="ijS")
         order = np.argsort(i, kind="stable")  # vesin orders by half pairs; kernels want one run of pairs a site
         self.i, self.j = i[order].astype(np.int64), j[order].astype(np.int64)
         self.shift = S[order, :d] @ self.cell
