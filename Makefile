@@ -1,0 +1,52 @@
+# make book     build the book into _build/html          make live      open the chapters in JupyterLab
+# make test     unit tests, chapters, built pages        make refresh   execute the chapters in place (stored outputs)
+# make clean    remove everything that was built, the virtual environment included
+# Each starts by setting up .venv (once: about two minutes, 1 GB).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/installed
+CHAPTERS = $(sort $(wildcard book/*.ipynb))
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help book test live refresh clean setup javascript
+
+help:
+	@sed -n '1,4s/^# //p' Makefile
+
+$(STAMP): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: sudo apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: try 'make PYTHON=python3.12 ...'"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 1; }
+	@echo "Setting up .venv and installing requirements.txt (once, about two minutes, 1 GB) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+setup: $(STAMP)
+
+javascript: $(STAMP)
+	@$(BIN)/python book/_tools/vendor.py
+
+book: javascript
+	@$(BIN)/python book/_tools/build.py
+
+test: book
+	@echo "Unit tests and the built pages in Chromium ..."
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@echo "Every chapter against its stored outputs (up to a minute a chapter) ..."
+	$(if $(CHAPTERS),$(BIN)/python -m pytest --nbval-lax --nbval-current-env -n 2 --dist loadfile $(CHAPTERS),@echo "  no chapters yet")
+	@echo "All tests passed."
+
+live: $(STAMP)
+	@echo "Opening JupyterLab on the chapters; stop it with Ctrl-C ..."
+	$(BIN)/jupyter lab book
+
+refresh: $(STAMP)
+	@for chapter in $(CHAPTERS); do echo "executing $$chapter (up to a minute)"; \
+	  $(BIN)/jupyter execute --inplace --timeout=300 $$chapter || exit 1; done
+
+clean:
+	rm -rf $(VENV) _build .cache book/_static/js mlipgen.egg-info .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

