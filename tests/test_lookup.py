@@ -1,0 +1,53 @@
+"""The figure with a slider: what it ships to the page, and what it refuses."""
+import json
+
+import numpy as np
+import pytest
+
+from mlipgen.widgets.lookup import LookupFigure, curve, frame
+
+
+def figure(**options):
+    x = np.array([1.0, 10.0, 100.0])
+    frames = [frame(p, [curve("error", x, x**-p, "both")], note=f"slope {-p}") for p in (1, 2)]
+    return LookupFigure(frames, **{"description": "an error", "slider": "p", **options})
+
+
+def test_payload_is_strict_json_in_the_given_order():
+    data = json.loads(figure(x_log=True, y_log=True).payload)
+    assert [f["label"] for f in data["frames"]] == ["1", "2"]
+    assert data["frames"][1]["curves"][0]["y"] == [1.0, 0.01, 1e-4]
+    assert data["frames"][1]["note"] == "slope -2"
+
+
+def test_axes_cover_all_frames_so_that_frames_compare():
+    data = json.loads(figure(x_log=True, y_log=True).payload)
+    assert 0 < data["y"]["low"] < 1e-4 and data["y"]["high"] > 1
+    assert json.loads(figure(x_range=(0, 7)).payload)["x"]["high"] == 7
+
+
+def test_gaps_and_values_that_a_logarithm_cannot_show():
+    data = curve("a", [1, 2, 3], [np.nan, np.inf, 0.123456789])
+    assert data["y"] == [None, None, 0.12346]
+    shown = json.loads(LookupFigure([frame("", [curve("a", [1, 2], [-1, 5])])], description="d", y_log=True).payload)
+    assert shown["y"]["low"] > 0
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (lambda: LookupFigure([], description="d"), "at least one frame"),
+    (lambda: figure(description=""), "description"),
+    (lambda: figure(start=2), "start=2"),
+    (lambda: curve("a", [1], [1, 2]), "1 values of x but 2"),
+    (lambda: curve("a", [1], [1], "dotted"), "dotted"),
+    (lambda: LookupFigure([frame("", [curve("a", [1], [-1])])], description="d", y_log=True), "no positive y"),
+])
+def test_bad_input_is_named(wrong, message):
+    with pytest.raises(ValueError, match=message):
+        wrong()
+
+
+def test_python_can_move_the_slider():
+    widget, seen = figure(start=1), []
+    widget.observe(lambda change: seen.append(change["new"]), "index")
+    widget.index = 0
+    assert seen == [0]
