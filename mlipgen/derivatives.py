@@ -83,7 +83,8 @@ def force_constants(model, crystal):
         xi.append((where[None] - where[:, None]).reshape(n * n, -1))
         K.append(np.moveaxis(H, 1, 2).reshape((n * n,) + (R.shape[1],) * 2 + H.shape[4:]))
     s, t, xi, K = (np.concatenate(x) for x in (s, t, xi, K))
-    key = np.column_stack([s, t, np.rint(xi * 1e6)])
+    # Sites of all five structures lie at twelfths of the conventional cell: integers, so that equal vectors always meet.
+    key = np.column_stack([s, t, np.rint(12 * xi @ np.linalg.inv(crystal.cell))])
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
     total = np.zeros((len(first),) + K.shape[1:])
     np.add.at(total, group.ravel(), K)
