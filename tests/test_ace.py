@@ -33,6 +33,7 @@ def close(a, b, tolerance):
 @pytest.mark.parametrize("degree, size", [(6, 30), (8, 73), (10, 165), (12, 347)])
 def test_number_of_functions(degree, size):
     assert len(ACEBasis(CUTOFF, degree, 3, R0)) == size
+    assert len(ACEBasis(CUTOFF, degree, 3, R0, pair=2)) == size + degree
 
 
 @pytest.mark.parametrize("l", [(0, 0, 0), (0, 1, 1), (1, 1, 2), (0, 2, 2), (2, 2, 2), (1, 2, 3), (2, 3, 3), (2, 2, 4)])
@@ -47,8 +48,9 @@ def test_couplings_are_sympys_real_gaunt_coefficients_up_to_one_factor(l):
     close(factor * C, gaunt, 1e-13)
 
 
-def test_no_function_is_redundant():
-    basis = ACEBasis(CUTOFF, 12, 3, R0)
+@pytest.mark.parametrize("pair", [1, 2])
+def test_no_function_is_redundant(pair):
+    basis = ACEBasis(CUTOFF, 12, 3, R0, pair=pair)
     B, _ = basis.sites(*environments(0, 900, 12))
     values = np.linalg.svd(B / np.linalg.norm(B, axis=0), compute_uv=False)
     assert values[-1] > 1e-4 * values[0]
@@ -68,10 +70,13 @@ def test_order_limits_the_bodies():
     assert interaction(1) < 1e-12 and interaction(2) < 1e-12 < 1e-3 < interaction(3)
 
 
+@pytest.mark.parametrize("pair", [1, 2, 3])
 @pytest.mark.parametrize("degree", [2, 6, 8])
-def test_smaller_bases_are_column_subsets_exactly(degree):
+def test_smaller_bases_are_column_subsets_exactly(degree, pair):
     R, offsets = environments(4, 5, 9)
-    large, small = ACEBasis(CUTOFF, 10, 3, R0), ACEBasis(CUTOFF, degree, 3, R0)
+    large = ACEBasis(CUTOFF, 10, 3, R0, pair=pair)
+    small = large.nested(degree)
+    assert (small.degree, small.pair) == (degree, pair)
     columns = large.subset(degree)
     assert np.array_equal(columns, np.arange(len(small)))
     assert [large.functions[k] for k in columns] == small.functions
@@ -175,7 +180,7 @@ def test_columns_are_normalised_for_evenly_spread_neighbours():
 
 
 def test_saved_and_loaded_model_is_the_same_bits():
-    potential = model()
+    potential = model(ACEBasis(CUTOFF, 6, 3, R0, pair=2))
     copy = LinearACE.from_dict(json.loads(json.dumps(potential.to_dict())))
     R, offsets = environments(12, 3, 12)
     for a, b in zip(copy.sites(R, offsets), potential.sites(R, offsets)):
@@ -186,7 +191,7 @@ def test_saved_and_loaded_model_is_the_same_bits():
 
 @pytest.mark.parametrize("arguments, words", [
     (dict(order=4), "order=4"), (dict(degree=1), "degree=1"), (dict(degree=7.5), "degree=7.5"),
-    (dict(cutoff=-1.0), "cutoff=-1.0"), (dict(r0=None), "r0=None"), (dict(r0=9.0), "r0=9.0"), (dict(dimension=2), "dimension=2")])
+    (dict(cutoff=-1.0), "cutoff=-1.0"), (dict(r0=None), "r0=None"), (dict(r0=9.0), "r0=9.0"), (dict(dimension=2), "dimension=2"), (dict(pair=0), "pair=0")])
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         ACEBasis(**{**dict(cutoff=CUTOFF, degree=6, order=3, r0=R0), **arguments})
