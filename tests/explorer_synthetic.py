@@ -77,9 +77,10 @@ def synthetic(degrees=(6, 8), cells=(3, 4, 5, 6), n_shells=6, modes=16, wave_vec
                    for i, x in enumerate(r)],
         "stiffness": [{"what": "the defect", "size": modes, "complex": False},
                       {"what": "the perfect crystal", "size": m, "complex": multilattice}],
-        "default": {"cell": cells[1], "degree": degrees[-1], "ridge": 1e-6, "noise": 0.0, "forces": "uniform",
+        "default": {"cell": cells[min(1, len(cells) - 1)], "degree": degrees[-1], "ridge": 1e-6, "noise": 0.0, "forces": "uniform",
                     "weights": {"E": 1.0, "F": 1.0, "V": 0.0, "FC": 0.0}},
-        "python": "from mlipgen.widgets import Setting\n\ndata.solve({setting})", "colour_range": [1e-5, 1e-1],
+        "weights": {"E": 1.0, "F": 1.0, "V": 1.0, "FC": 1.0},
+        "python": "fit({cell}, \"{kinds}\", degree={degree}, weights={weights}, ridge={ridge})", "colour_range": [1e-5, 1e-1],
         "noise_unit": "eV/Å", "noise_max": 0.1,
         "measured": [],
     }

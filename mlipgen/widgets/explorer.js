@@ -26,7 +26,7 @@ function defaultState(meta, override) {
   const on = {}, weight = {};
   for (const [kind] of KINDS) {
     on[kind] = d.weights[kind] > 0;
-    weight[kind] = on[kind] ? Math.round(10 * Math.log10(d.weights[kind])) : 0;
+    weight[kind] = Math.round(10 * Math.log10(on[kind] ? d.weights[kind] : meta.weights[kind]));
   }
   const noise = d.noise > 0 ? Math.max(1, Math.round(30 + 10 * Math.log10(d.noise / meta.noise_max))) : 0;
   return { cell: d.cell, degree: d.degree, ridge: Math.round(4 * Math.log10(d.ridge)), noise, forces: d.forces, on, weight };
@@ -88,11 +88,16 @@ function measuredAt(meta, setting) {
     && KINDS.every(([k]) => close(m.weights[k] ?? 0, setting.weights[k] ?? 0)));
 }
 
+/** The library call that reproduces a setting; label noise is not part of a study, so it is said. */
 function pythonCall(meta, setting) {
-  const weights = KINDS.filter(([k]) => setting.weights[k] > 0).map(([k]) => `"${k}": ${Number(setting.weights[k].toPrecision(6))}`);
-  const text = `Setting(cell=${setting.cell}, degree=${setting.degree}, ridge=${Number(setting.ridge.toPrecision(6))},\n`
-    + `                  weights={${weights.join(", ")}}, forces="${setting.forces}", noise=${Number(setting.noise.toPrecision(6))})`;
-  return meta.python.replaceAll("{setting}", text);
+  const used = KINDS.map(([k]) => k).filter((k) => setting.weights[k] > 0);
+  const name = (k) => (k === "F" && setting.forces === "distance" ? "Fw" : k);
+  const long = used.map(name).filter((k) => k.length > 1), short = used.map(name).filter((k) => k.length === 1).join("");
+  const values = { cell: setting.cell, degree: setting.degree, ridge: Number(setting.ridge.toPrecision(6)),
+    kinds: [...(short ? [short] : []), ...long].join("+"),
+    weights: `{${used.map((k) => `"${name(k)}": ${Number(setting.weights[k].toPrecision(6))}`).join(", ")}}` };
+  const noise = setting.noise > 0 ? `# The page also adds noise to the labels: ${setting.noise.toPrecision(3)} ${meta.noise_unit} times a fixed draw.\n` : "";
+  return noise + meta.python.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
 }
 
 const RATIOS = { unstable: (what) => `With this fit ${what} is not stable: a stiffness is negative.`,
@@ -166,7 +171,7 @@ class ExplorerView {
       row.querySelector("label").setAttribute("for", box.id);
       if (kind !== "F") return row;
       c.forces = h("select", { id: `${this.id}-forces`, onchange: () => { this.state.forces = c.forces.value; changed(); } },
-        h("option", { value: "uniform" }, "uniformly"), h("option", { value: "distance" }, "by 1 + distance"));
+        h("option", { value: "uniform" }, "uniform"), h("option", { value: "distance" }, "1 + distance"));
       c.forcesRow = h("div", { class: "mx-sub" }, h("label", { for: c.forces.id }, "Force weighting"), c.forces);
       row.append(c.forcesRow);
       return row;
@@ -179,9 +184,9 @@ class ExplorerView {
     const controls = h("form", { class: "mx-controls", "aria-label": "Settings", onsubmit: (e) => e.preventDefault() },
       h("div", { class: "mx-control", hidden: this.sets.length < 2 }, h("div", { class: "mx-head" }, h("label", { for: c.set.id }, "Crystal and defect")), c.set),
       c.cell.box,
-      h("div", { class: "mx-group", role: "group", "aria-label": "Observations and weights", hidden: !shown("observations") },
+      h("div", { class: "mx-group mx-observations", role: "group", "aria-label": "Observations and weights", hidden: !shown("observations") },
         h("p", { class: "mx-caption" }, "Fitted to, with weight"), ...observations),
-      h("div", { class: "mx-group", role: "group", "aria-label": "Fit accuracy", hidden: !["degree", "ridge", "noise"].some(shown) },
+      h("div", { class: "mx-group mx-accuracy", role: "group", "aria-label": "Fit accuracy", hidden: !["degree", "ridge", "noise"].some(shown) },
         h("p", { class: "mx-caption" }, "Fit accuracy"), c.degree.box, c.ridge.box, c.noise.box),
       h("div", { class: "mx-buttons" }, this.copyButton, h("button", { type: "button", onclick: () => this.reset() }, "Reset")),
       this.code, this.live);
@@ -219,10 +224,11 @@ class ExplorerView {
     this.scale = h("div", { class: "mx-scale" });
     this.atomFigure = h("figure", { class: "mx-figure mx-atoms" }, h("figcaption", {}, "Displacement error per atom"), this.canvas, this.scale);
     this.root.replaceChildren(h("div", { class: "mx-body" },
-      h("div", { class: "mx-results" }, o.print, o.verdict,
-        h("div", { class: "mx-cards" }, card("geometry", "Geometry error"), card("energy", "Energy error")),
-        this.chartA.node, h("div", { class: "mx-pair" }, h("div", {}, this.chartB.node), this.atomFigure),
-        h("div", { class: "mx-figure", style: "margin-top: 16px" }, table), o.live), controls));
+      h("div", { class: "mx-summary" }, o.print, o.verdict,
+        h("div", { class: "mx-cards" }, card("geometry", "Geometry error"), card("energy", "Energy error"))),
+      h("div", { class: "mx-side" }, controls),
+      h("div", { class: "mx-results" }, this.chartA.node, h("div", { class: "mx-pair" }, h("div", {}, this.chartB.node), this.atomFigure),
+        h("div", { class: "mx-figure" }, table), o.live)));
   }
 
   /* sliders carry the value itself where the steps are even, else its index */
@@ -275,8 +281,8 @@ class ExplorerView {
     };
     const slider = (key) => { const list = this.options_(key); return this.even(list) ? state[key] : list.indexOf(state[key]); };
     const cell = meta.cells.find((x) => x.size === state.cell), count = meta.counts[meta.degrees.indexOf(state.degree)];
-    put(c.cell, slider("cell"), `${Array(meta.dimension).fill(cell.size).join(" × ")}, ${cell.atoms} atoms`);
-    put(c.degree, slider("degree"), `${state.degree}: ${count} functions`);
+    put(c.cell, slider("cell"), `${cell.size} (${cell.atoms} atoms)`);
+    put(c.degree, slider("degree"), `${state.degree} (${count} functions)`);
     put(c.ridge, state.ridge, formatNumber(10 ** (state.ridge / 4), 2));
     const noise = noiseOf(state.noise, meta.noise_max);
     put(c.noise, state.noise, noise ? `${formatNumber(noise, 2)} ${meta.noise_unit}` : "none");
@@ -341,8 +347,8 @@ class ExplorerView {
       : r.reasons.map(([code, detail]) => RATIOS[code](detail)).join(" ");
     o.verdict.replaceChildren(h("strong", {}, ok ? "The prediction applies." : "The prediction does not apply."), h("span", {}, reason));
     for (const [key, unit] of [["geometry", "Å"], ["energy", "eV"]]) {
-      this.put(o[`p-${key}`], ok ? r[key] : null, ok ? `${formatNumber(r[key])} ${unit}` : "does not apply");
-      this.put(o[`m-${key}`], has ? m[key] : null, has ? `${formatNumber(m[key])} ${unit}` : m ? "left the basin" : "not computed here");
+      this.put(o[`p-${key}`], ok ? r[key] : null, ok ? `${formatNumber(r[key])}\u202f${unit}` : "does not apply");
+      this.put(o[`m-${key}`], has ? m[key] : null, has ? `${formatNumber(m[key])}\u202f${unit}` : m ? "left the basin" : "not computed here");
     }
     o["n-geometry"].textContent = ok ? `${formatNumber(100 * r.geometry / meta.norm, 2)} % of the defect’s own |Dū| = ${formatNumber(meta.norm)} Å`
       + (has ? `; predicted / measured = ${(r.geometry / m.geometry).toFixed(3)}` : "") : m && !has ? m.note : "";
@@ -353,10 +359,10 @@ class ExplorerView {
         const value = r === null ? null : r.errors[e.id][role];
         const td = h("td", { "data-testid": role === "train" ? `fit-error-${e.id}` : `held-out-error-${e.id}` });
         this.put(td, value, value === null ? "–" : formatNumber(value));
-        if (value !== null) td.append(" ", h("small", {}, e.unit));
+        if (value !== null) td.append(h("small", {}, ` ${e.unit}`));
         return td;
       });
-      return h("tr", { "data-used": used ? "yes" : "no" }, h("th", { scope: "row", title: e.title ?? false }, `${e.label} `, h("small", {}, e.symbol)), ...cells);
+      return h("tr", { "data-used": used ? "yes" : "no" }, h("th", { scope: "row", title: e.title ?? false }, `${e.label} `, h("small", { class: "mx-symbol" }, e.symbol.split("_")[0], h("sub", {}, e.symbol.split("_")[1] ?? ""))), ...cells);
     }));
     clearTimeout(this.speech);
     this.speech = setTimeout(() => {
@@ -432,10 +438,10 @@ class ExplorerView {
 
   drawDistances() {
     const { data: { meta }, result: r, measured: m } = this, ok = r !== null && r.applies;
-    const shells = meta.shells, site = (x, i) => x / Math.sqrt(shells[i].sites);
+    const shells = meta.shells.filter((s) => !s.periodic), site = (x, i) => x / Math.sqrt(shells[i].sites);
     const lines = [{ className: "reference", noDots: true, points: shells.map((s, i) => ({ x: s.r, y: site(s.reference, i) })) }];
-    if (ok) lines.push({ className: "predicted", points: r.shells.map((x, i) => ({ x: shells[i].r, y: site(x, i), title: `${formatNumber(site(x, i))} Å at ${formatNumber(shells[i].r)} Å` })) });
-    const marks = m?.shells ? m.shells.map((x, i) => ({ x: shells[i].r, y: site(x, i), title: `measured ${formatNumber(site(x, i))} Å` })) : [];
+    if (ok) lines.push({ className: "predicted", points: shells.map((s, i) => ({ x: s.r, y: site(r.shells[i], i), title: `${formatNumber(site(r.shells[i], i))} Å at ${formatNumber(s.r)} Å` })) });
+    const marks = m?.shells ? shells.map((s, i) => ({ x: s.r, y: site(m.shells[i], i), title: `measured ${formatNumber(site(m.shells[i], i))} Å` })) : [];
     const slopes = ok && shells.length > 2 ? [{ x: shells[0].r, y: site(shells[0].reference, 0), exponent: -meta.dimension, to: shells[shells.length - 1].r, label: `r${superscript(-meta.dimension)}` }] : [];
     this.legend(this.chartB.list, [["line", "predicted"], ...(marks.length ? [["mark", "measured"]] : []), ["reference", "defect’s own |Dū|"], ...(slopes.length ? [["slope", "far-field decay"]] : [])]);
     const range = [shells[0].r, shells[shells.length - 1].r];

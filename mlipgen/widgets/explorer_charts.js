@@ -32,7 +32,7 @@ function decade(e) { return e === 0 ? "1" : e === 1 ? "10" : `10${superscript(e)
 function drawChart(svg, spec) {
   const width = Math.max(260, svg.parentNode.clientWidth || 460);
   const height = Math.round(Math.min(330, Math.max(230, width * 0.6)));
-  const m = { left: 52, right: 14, top: 16, bottom: 42 };
+  const m = { left: 52, right: 14, top: 26, bottom: 42 };
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("width", width);
@@ -79,7 +79,7 @@ function drawChart(svg, spec) {
       class: t.value === spec.current ? "mx-strong" : "" }, t.label);
   }
   svgElement(axes, "text", { x: m.left + inner / 2, y: height - 6, "text-anchor": "middle", class: "mx-label" }, spec.x.label);
-  svgElement(axes, "text", { x: 4, y: 11, class: "mx-label" }, spec.y.label);
+  svgElement(axes, "text", { x: 2, y: 12, class: "mx-label" }, spec.y.label);
 
   const clip = `mx-clip-${(drawChart.count = (drawChart.count ?? 0) + 1)}`;
   const clipPath = svgElement(svg, "clipPath", { id: clip });

@@ -1,0 +1,287 @@
+"""The explorer's JavaScript against its Python twin, in a real browser, and the widget's controls."""
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer_synthetic import random_setting, synthetic
+from mlipgen.widgets import Explorer, ExplorerData, Setting
+
+HERE = Path(__file__).parent
+CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer.css").read_text(encoding="utf-8")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+CASES = {"73 functions": {}, "multilattice": {"multilattice": True, "seed": 1},
+         "165 functions": {"degrees": (6, 8, 10), "n_shells": 3, "seed": 2}}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    from playwright.sync_api import sync_playwright
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium):
+    """The harness in a fresh context; any console error, uncaught error or request beyond the disk fails the test."""
+    context = chromium.new_context(viewport={"width": 920, "height": 1200})
+    page, wrong = context.new_page(), []
+    page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda e: wrong.append(str(e)))
+    page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(("file:", "blob:")) else None)
+    page.goto((HERE / "js/harness.html").as_uri())
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def mount(page, widget):
+    traits = {k: getattr(widget, k) for k in ("payloads", "options", "name")}
+    page.evaluate("([source, css, traits]) => mount(source, css, traits)", [widget._esm, CSS, traits])
+    page.wait_for_selector("[data-testid=explorer][data-state=ready]")
+
+
+def value(page, testid):
+    return page.get_by_test_id(testid).get_attribute("data-value")
+
+
+def in_page(page, data, settings):
+    return page.evaluate("""async ([source, payload, settings]) => {
+        const module = await load(source), data = await module.unpackData(payload);
+        return settings.map((setting) => {
+            const begin = performance.now(), r = module.solve(data, setting);
+            return { ...r, theta: Array.from(r.theta), ms: performance.now() - begin };
+        });
+    }""", [Explorer._esm, data.pack(), [asdict(s) for s in settings]])
+
+
+def close(a, b, scale=0.0):
+    return abs(a - b) <= 1e-6 * abs(b) + 1e-9 * scale
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_browser_agrees_with_python(page, case):
+    data, rng = synthetic(**CASES[case]), np.random.default_rng(5)
+    settings = [random_setting(data, rng) for _ in range(200)]
+    verdicts = set()
+    for setting, js in zip(settings, in_page(page, data, settings)):
+        py = data.solve(setting)
+        for name in ("geometry", "energy", "relaxation", "mismatch"):
+            assert close(js[name], py[name]), (name, setting)
+        assert all(close(a, b, data.meta["norm"]) for a, b in zip(js["shells"], py["shells"]))
+        for a, b in zip(js["stiffness"], py["stiffness"]):
+            assert close(a["low"], b["low"], 1.0) and close(a["high"], b["high"], 1.0)
+        for entry in data.meta["errors"]:
+            for role in ("train", "held"):
+                block = data.block(role, entry["block"], setting.cell)
+                target = data.meta["factors"][block] * np.linalg.norm(data.arrays[block][:, -2])
+                assert close(js["errors"][entry["id"]][role], py["errors"][entry["id"]][role], target), (entry, setting)
+        assert (js["applies"], [r[0] for r in js["reasons"]]) == (py["applies"], [r[0] for r in py["reasons"]])
+        verdicts.add(py["applies"])
+    assert verdicts == {True, False}, "the settings must reach both verdicts"
+
+
+@pytest.mark.parametrize("case, limit", [("73 functions", 16.0), ("165 functions", 100.0)])
+def test_a_slider_event_is_fast(page, case, limit):
+    """Solving, predicting at every training-cell size and redrawing, median over 30 moves of a weight."""
+    mount(page, Explorer(synthetic(**CASES[case])))
+    times = page.evaluate("""async () => {
+        const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [];
+        for (let i = 0; i < 40; i++) {
+            slider.value = -15 + i;
+            slider.dispatchEvent(new Event("input"));
+            await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
+            out.push(Number(root.dataset.updateMs));
+        }
+        return out.slice(10);
+    }""")
+    assert len(set(times)) > 1 and np.median(times) < limit, times
+
+
+def test_pack_returns_every_bit():
+    data = synthetic(degrees=(6,), cells=(3, 4))
+    again = ExplorerData.unpack(data.pack())
+    assert again.meta == data.meta and again.arrays.keys() == data.arrays.keys()
+    for name, a in data.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], np.triu(a) if name.startswith("R/") else a)
+
+
+def test_twin_minimises_the_stated_function():
+    """Against scipy's least squares by singular values, and by perturbing the solution."""
+    from scipy.linalg import lstsq
+    data = synthetic(degrees=(6,), cells=(3,))
+    s = Setting(3, 6, 1e-3, {"E": 2.0, "F": 1.0, "FC": 0.5}, noise=0.01)
+    rows, target = [s.ridge * np.diag(data.arrays["prior"])], [np.zeros(30)]
+    for kind, w in s.weights.items():
+        R = data.arrays[data.block("train", kind, 3)]
+        rows.append(w * R[:, :-2]), target.append(w * (R[:, -2] + s.noise * R[:, -1]))
+    A, y = np.vstack(rows), np.concatenate(target)
+    theta = data.theta(s)
+    np.testing.assert_allclose(theta, lstsq(A, y)[0], rtol=1e-8, atol=1e-12)
+    best = np.linalg.norm(A @ theta - y)
+    for step in np.random.default_rng(0).normal(size=(20, 30)) * 1e-3:
+        assert np.linalg.norm(A @ (theta + step) - y) > best
+
+
+def test_controls_change_the_numbers(page):
+    """Mouse-free: every control by its accessible name; the shown numbers are those of the twin."""
+    data = synthetic()
+    mount(page, Explorer(data))
+    default = data.meta["default"]
+
+    def expect(**change):
+        page.wait_for_timeout(60)
+        r = data.solve(Setting(**{**default, **change}))
+        shown = value(page, "predicted-geometry-error"), value(page, "predicted-energy-error")
+        if r["applies"]:
+            assert close(float(shown[0]), r["geometry"]) and close(float(shown[1]), r["energy"])
+        else:
+            assert shown == ("", "")
+        for e in data.meta["errors"]:
+            assert close(float(value(page, f"fit-error-{e['id']}")), r["errors"][e["id"]]["train"], 1.0)
+        return shown
+
+    seen = [expect()]
+    assert value(page, "measured-geometry-error") == str(data.meta["measured"][
+        [(m["cell"], m["degree"], list(m["weights"])) for m in data.meta["measured"]].index((4, 8, ["E", "F"]))]["geometry"])
+    page.get_by_label("Training cell size", exact=True).press("ArrowRight")
+    seen.append(expect(cell=5))
+    page.get_by_label("Virials", exact=True).press("Space")
+    seen.append(expect(cell=5, weights={"E": 1, "F": 1, "V": 1}))
+    page.get_by_label("Force constants", exact=True).press("Space")
+    seen.append(expect(cell=5, weights={"E": 1, "F": 1, "V": 1, "FC": 1}))
+    page.get_by_label("Force constants weight").press("ArrowRight")
+    seen.append(expect(cell=5, weights={"E": 1, "F": 1, "V": 1, "FC": 10**0.1}))
+    assert value(page, "measured-geometry-error") == ""
+    page.get_by_label("Basis degree", exact=True).press("ArrowLeft")
+    weights = {"E": 1, "F": 1, "V": 1, "FC": 10**0.1}
+    seen.append(expect(cell=5, degree=6, weights=weights))
+    page.get_by_label("Ridge", exact=True).press("ArrowRight")
+    seen.append(expect(cell=5, degree=6, weights=weights, ridge=10**-5.75))
+    page.get_by_label("Noise", exact=True).press("End")
+    seen.append(expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1))
+    page.get_by_label("Force weighting").select_option("distance")
+    seen.append(expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1, forces="distance"))
+    assert len(set(seen)) == len(seen)
+    page.get_by_role("button", name="Reset").click()
+    assert expect() == seen[0]
+
+
+def test_the_address_holds_the_setting(page):
+    data = synthetic()
+    mount(page, Explorer(data))
+    page.get_by_label("Training cell size", exact=True).press("End")
+    page.get_by_label("Energies", exact=True).press("Space")
+    page.wait_for_timeout(400)
+    address, shown = page.url, value(page, "predicted-geometry-error")
+    assert page.evaluate("document.querySelector(location.hash)") is None      # a harmless selector for the theme's scripts
+    page.goto("about:blank")
+    page.goto(address)
+    mount(page, Explorer(data))
+    assert value(page, "predicted-geometry-error") == shown
+    assert page.get_by_label("Training cell size", exact=True).input_value() == "6"
+
+
+def test_nothing_fitted_and_verdict(page):
+    mount(page, Explorer(synthetic()))
+    assert page.get_by_test_id("verdict").get_attribute("data-verdict") == "applies"
+    for name in ("Energies", "Forces"):
+        page.get_by_label(name, exact=True).uncheck()
+    page.wait_for_timeout(60)
+    assert "Nothing is fitted" in page.get_by_test_id("verdict").inner_text()
+    assert {value(page, f"{a}-{b}-error") for a in ("predicted", "measured") for b in ("geometry", "energy")} == {""}
+    assert value(page, "verdict") == ""
+
+
+def test_kernel_conversation(page):
+    """The button appears when a kernel answers; progress, the new mark, and cancelling."""
+    mount(page, Explorer(synthetic()))
+    button = page.get_by_role("button", name="Refit and relax for real")
+    assert not button.is_visible()
+    assert page.evaluate("model.sent") == [{"type": "ping"}]
+    page.evaluate("model.receive({type: 'pong', relax: true})")
+    page.get_by_label("Noise", exact=True).press("End")
+    button.click()
+    request = page.evaluate("model.sent.at(-1)")
+    assert request["type"] == "relax" and request["setting"]["noise"] == pytest.approx(0.1)
+    page.evaluate("id => model.receive({type: 'progress', id, value: null, text: '3 force evaluations'})", request["id"])
+    page.get_by_text("3 force evaluations").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    assert page.evaluate("model.sent.at(-1)") == {"type": "cancel", "id": request["id"]}
+    point = {**request["setting"], "geometry": 0.0123, "energy": 0.5, "note": ""}
+    page.evaluate("([id, point]) => model.receive({type: 'measured', id, point, text: 'Relaxed.'})", [request["id"], point])
+    assert value(page, "measured-geometry-error") == "0.0123"
+
+
+def test_python_side_relaxes_in_a_thread_and_cancels():
+    import threading
+
+    gate, sent = threading.Event(), []
+
+    def slow(data, setting, progress, cancelled):
+        progress(0.5, "half")
+        gate.wait(10)
+        progress(0.9, "late")                                   # raises when cancelled
+        return {"geometry": 0.25, "energy": -0.5}
+
+    data = synthetic(degrees=(6,), cells=(3, 4))
+    widget = Explorer(data, on_relax=slow)
+    widget.send = sent.append
+    setting = asdict(Setting(3, 6, 1e-6, {"F": 1.0}))
+    for job in ("one", "two"):
+        gate.clear()
+        widget._receive(widget, {"type": "relax", "id": job, "dataset": 0, "setting": setting}, [])
+        thread = [t for t in threading.enumerate() if t is not threading.main_thread() and t.daemon][-1]
+        if job == "two":
+            widget._receive(widget, {"type": "cancel", "id": job}, [])
+        gate.set()
+        thread.join(10)
+    assert [(m["type"], m["id"]) for m in sent] == [("progress", "one"), ("progress", "one"), ("measured", "one"),
+                                                    ("progress", "two"), ("failed", "two")] or sent[-1]["text"] == "Cancelled."
+    assert [m["geometry"] for m in widget.measured] == [0.25]
+
+
+@pytest.mark.parametrize("width", [360, 480, 920])
+def test_fits_the_width(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    mount(page, Explorer(synthetic()))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_contrast_of_all_text(page, theme):
+    """WCAG AA: 4.5 to 1 for every text, against the nearest opaque background."""
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    mount(page, Explorer(synthetic()))
+    low = page.evaluate("""() => {
+        const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+        const luminance = (c) => { const f = (x) => (x /= 255) <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
+            return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
+        const low = [];
+        for (const node of document.querySelectorAll(".mx *")) {
+            const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+            if (!own || !node.getClientRects().length || node.closest("[hidden], option, title, .mx-sr")) continue;
+            const style = getComputedStyle(node), ink = parse(node.closest("svg") ? style.fill : style.color);
+            let box = node, ground = null;
+            while (box && !ground) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) ground = c; box = box.parentElement; }
+            const [a, b] = [luminance(ink), luminance(ground)].sort((x, y) => y - x);
+            if ((a + 0.05) / (b + 0.05) < 4.5) low.push(node.textContent + " " + style.color + " on " + ground);
+        }
+        return low;
+    }""")
+    assert low == []
+
+
+def test_bad_arguments_are_named():
+    data = synthetic(degrees=(6,), cells=(3,))
+    for wrong in ({"controls": ["size"]}, {"chart": ("force", "cell")}, {"name": "a b"}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            Explorer(data, **wrong)
+    with pytest.raises(ValueError, match="ridge"):
+        Setting(3, 6, 0.0)
+    with pytest.raises(ValueError, match="degree=9"):
+        data.theta(Setting(3, 9, 1.0, {"F": 1.0}))
