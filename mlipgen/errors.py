@@ -36,6 +36,10 @@ class EnergyNorm:
         n = len(self._pairs.offsets) - 1
         return np.bincount(self._pairs.i, (self._pairs.differences(u) ** 2).sum(axis=1), n)
 
+    def gram(self, u):
+        """D'D u, shape (n_sites, d): |Du|^2 = <u, gram(u)>."""
+        return -self._pairs.divergence(self._pairs.differences(u))
+
     def __call__(self, u):
         """|Du|, A."""
         return float(np.sqrt(self.per_site(u).sum()))

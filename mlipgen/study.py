@@ -176,7 +176,7 @@ class _Store:
 def write_results(rows, study, out):
     """study.csv, study.json and study.png in the folder `out`."""
     with open(out / "study.csv", "w", newline="") as f:
-        table = csv.DictWriter(f, COLUMNS)
+        table = csv.DictWriter(f, list(rows[0]))
         table.writeheader()
         table.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
     (out / "study.json").write_text(json.dumps({"version": __version__, "study": asdict(study), "rows": rows}, indent=1))

@@ -1,0 +1,262 @@
+"""The weights of the theory, and a computable bound on the defect error of a fitted model.
+
+Let H be the reference Hessian at ubar, f the model's forces there, du the displacement to the model's equilibrium.  With
+    gamma   stability: <Hv, v> >= gamma |Dv|^2              delta   Hessian mismatch |H^-1/2 (H_ML - H) H^-1/2| < 1
+    |D du|  <=  <f, H^-1 f>^1/2 / (gamma^1/2 (1 - delta))                 the dual norm: sharp
+            <=  C |(1 + r) f|   / (gamma (1 - delta))                     Hardy's weight, C independent of the domain
+            <=  C' |f|          / (gamma (1 - delta))                     uniform weight, C' grows like the domain
+The first line is an identity turned into an inequality: the mean of H_ML over the segment from ubar to the model's
+equilibrium maps du to f.  `delta` is evaluated at its start; `mismatch(..., du)` gives it at the end.
+By terms, with ubar's far field outside the training radius:  core + force constants + anharmonic (`Terms`).
+"""
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import eigh
+
+from .crystals import minimum_image
+from .derivatives import elastic_tensor, energies_and_forces, force_constants
+from .equilibrium import NotConverged, Unstable, hessian_at, linear_response
+from .neighbours import Neighbours
+from .observations import Virial
+
+
+def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0):
+    """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson method, and its vector.
+
+    A, B : callables (n, d) -> (n, d), symmetric, B positive;  P : callable, a preconditioner of B (the lattice Green's function)
+    end : "largest", "smallest" or "modulus" (of largest absolute value)
+    tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be further out by this much
+
+    Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J. Comput. Phys. 17, 87 (1975).
+    """
+    centre = lambda v: v - v.mean(axis=0)  # noqa: E731
+    pick = {"largest": lambda v: -1, "smallest": lambda v: 0, "modulus": lambda v: int(np.argmax(np.abs(v)))}[end]
+    new, V, AV, BV = centre(P(np.random.default_rng(seed).standard_normal(shape))), [], [], []
+    for _ in range(most):
+        for _ in range(2):  # orthogonalise twice: once loses digits
+            for v, Bv in zip(V, BV):
+                new = new - (new * Bv).sum() * v
+        Bn = centre(B(new))
+        square = (new * Bn).sum()
+        if not square > 0:
+            raise Unstable("the operator that eigenvalues are measured by has a negative direction: not a stable equilibrium")
+        size = np.sqrt(square)
+        V.append(new / size), BV.append(Bn / size), AV.append(centre(A(V[-1])))
+        values, vectors = eigh(np.tensordot(np.array(V), np.array(AV), axes=([1, 2], [1, 2])))
+        k = pick(values)
+        combine = lambda W: np.tensordot(vectors[:, k], np.array(W), axes=1)  # noqa: E731
+        residual = combine(AV) - values[k] * combine(BV)
+        new = centre(P(residual))
+        # With P close to B^-1, <r, P r> bounds the square of the distance to the spectrum.
+        if np.sqrt(max((residual * new).sum(), 0.0)) <= np.sqrt(tolerance) * abs(values[k]):
+            return float(values[k]), combine(V)
+    raise NotConverged(f"the {end} eigenvalue did not settle to {tolerance:g} in {most} products")
+
+
+def stability_constant(reference):
+    """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2."""
+    return extreme_eigenvalue(reference.hessian, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape,
+                              "smallest")[0]
+
+
+def mismatch(model, reference, du=None, **options):
+    """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar (or at ubar + du)."""
+    x = reference.equilibrium.positions + (0.0 if du is None else du)
+    learned = hessian_at(model, x, reference.defect.cell)
+    value, _ = extreme_eigenvalue(lambda v: learned(v) - reference.hessian(v), reference.hessian, reference.preconditioner,
+                                  x.shape, "modulus", **options)
+    return abs(value)
+
+
+def weight_constant(reference, weight):
+    """Smallest C with |<f, v>| <= C |weight f| |Dv| for all forces f (n, d) without net force; C has the unit of 1/weight.
+
+    weight : (n,)      ones: C grows like the domain (Poincare);  1 + r: bounded in three dimensions (Hardy)
+    """
+    s = (np.asarray(weight, float) ** -2)[:, None]
+    # v is free up to a constant: take the one that makes |v / weight| least.
+    A = lambda v: s * (v - (s * v).sum(axis=0) / s.sum())  # noqa: E731
+    return float(np.sqrt(extreme_eigenvalue(A, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape)[0]))
+
+
+def residual_forces(model, reference):
+    """The model's forces at the reference equilibrium, (n, d), eV/A: zero for a perfect model."""
+    x = reference.equilibrium.positions
+    f = energies_and_forces(model, Neighbours(x, reference.defect.cell, model.cutoff), x)[1]
+    return f - f.mean(axis=0)
+
+
+def dual_norm(f, reference, rtol=1e-4):
+    """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored."""
+    du = linear_response(reference.hessian, f, reference.preconditioner, rtol=rtol)
+    return float(np.sqrt(max((f * du).sum(), 0.0)))
+
+
+@dataclass(frozen=True)
+class ForceWeights:
+    """What turns a force residual into a geometry error; depends on the reference alone.
+
+    gamma : eV/A^2;  hardy : dimensionless, for the weight 1 + r (r in A);  uniform : A
+    """
+
+    gamma: float
+    hardy: float
+    uniform: float
+
+    @classmethod
+    def of(cls, reference):
+        r, gamma = reference.defect.distance(), stability_constant(reference)
+        if gamma <= 0:
+            raise Unstable(f"stability constant {gamma:.3g} eV/A^2: the relaxed {reference.defect.name} of "
+                           f"{reference.defect.crystal.symbol} is a saddle point, not a defect; choose another orientation")
+        return cls(gamma, weight_constant(reference, 1.0 + r), weight_constant(reference, np.ones(len(r))))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Upper bounds on |D du|, A (infinite when delta >= 1), from the dual norm, Hardy's weight and the uniform weight."""
+
+    dual: float
+    hardy: float
+    uniform: float
+    delta: float
+    gamma: float
+
+
+def geometry_bound(model, reference, weights=None, delta=None):
+    """Bounds on the geometry error of `model` from its forces at the reference equilibrium; nothing is relaxed.
+
+    weights : ForceWeights       of this reference; computed when not given (give them when there are many models)
+    delta : float                Hessian mismatch; computed when not given
+    """
+    w = weights or ForceWeights.of(reference)
+    delta = mismatch(model, reference) if delta is None else delta
+    f = residual_forces(model, reference)
+    hardy = np.linalg.norm((1.0 + reference.defect.distance())[:, None] * f)
+    margin = 1.0 - delta if delta < 1 else 0.0
+    with np.errstate(divide="ignore"):
+        return Bound(*(np.float64(x) / margin for x in (dual_norm(f, reference) / np.sqrt(w.gamma), w.hardy * hardy / w.gamma,
+                                                        w.uniform * np.linalg.norm(f) / w.gamma)), delta, w.gamma)
+
+
+# ---------------------------------------------------------------- the crystal's share: force constants and virials
+
+def force_constant_mismatch(model, reference_potential, crystal):
+    """(1 + |xi|)^2 |K_ML(xi) - K(xi)| by shells of |xi|: distances (m,), A, and sums over each shell (m,), eV/A^2 with |xi| in A.
+
+    Their total is eps_FC of the theory.
+    """
+    a, b = (force_constants(m, crystal) for m in (model, reference_potential))
+    if a.K.shape != b.K.shape:
+        raise ValueError(f"cutoffs {model.cutoff:g} and {reference_potential.cutoff:g} A differ: the force constants have other ranges")
+    r = np.linalg.norm(a.xi, axis=1)
+    size = (1.0 + r) ** 2 * np.linalg.norm(a.K - b.K, axis=(1, 2)) / len(crystal.primitive_atoms)
+    shells, which = np.unique(r.round(5), return_inverse=True)
+    return shells, np.bincount(which.ravel(), size)
+
+
+def wave_mismatch(model, reference_potential, crystal, n=12):
+    """Largest |lambda| of (D_ML(k) - D(k)) x = lambda S(k) x, S that of |Du|^2, over a grid of n^d wave vectors, eV/A^2.
+
+    It is the smallest constant with |<(K_ML - K) u, v>| <= eps |Du| |Dv|: the same eps_FC without the triangle inequality.
+    """
+    learned, exact = (force_constants(m, crystal) for m in (model, reference_potential))
+    gram = _gram_table(crystal)
+    grid = (np.stack(np.meshgrid(*[(np.arange(n) + 0.5) / n] * crystal.dimension, indexing="ij"), -1)
+            .reshape(-1, crystal.dimension) @ np.linalg.inv(crystal.cell).T * 2 * np.pi * 2)
+    matrix = lambda table, k: table.dynamical_matrix(k)  # noqa: E731
+    return max(np.abs(eigh(matrix(learned, k) - matrix(exact, k), matrix(gram, k), eigvals_only=True)).max() for k in grid)
+
+
+def _gram_table(crystal):
+    """|Du|^2 of the perfect crystal, pairs from both ends, written as force constants."""
+    from .derivatives import ForceConstantTable
+    s, t, xi, K = [], [], [], []
+    for atom in crystal.primitive_atoms:
+        R, _, b, _ = crystal.stencil(crystal.norm_cutoff, [atom])
+        own = crystal.sublattice[atom]
+        s.append(np.full(len(R) + 1, own)), t.append(np.append(own, crystal.sublattice[b]))
+        xi.append(np.vstack([np.zeros(R.shape[1]), R]))
+        K.append(np.append(2.0 * len(R), np.full(len(R), -2.0))[:, None, None] * np.eye(R.shape[1]))
+    return ForceConstantTable(*(np.concatenate(x) for x in (s, t, xi, K)))
+
+
+def virial_mismatch(model, reference_potential, crystal, step=0.01, directions=12, seed=0):
+    """eps_V0, eps_V1, eps_V2: errors of the stress and of its first and second derivative in the deformation gradient.
+
+    eps_V0 : eV per atom, |dW/dF| at F = 1
+    eps_V1 : eV per atom, largest entry norm |a.dA(k).a| over unit a, k of the unsymmetrised second derivative
+        (the long-wave limit of the force constants, relaxed ions)
+    eps_V2 : eV per atom, largest |d^3W/dF^3 [F, F]| over random unit F, by central differences, basis atoms clamped
+    """
+    d = crystal.dimension
+    stress = lambda m, F: Virial(crystal, F).observe(m)[: d * d]  # noqa: E731
+    delta = lambda F: stress(model, F) - stress(reference_potential, F)  # noqa: E731
+    at_rest = delta(np.eye(d))
+    volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis)
+    A = (elastic_tensor(model, crystal) - elastic_tensor(reference_potential, crystal)) * volume
+    rng = np.random.default_rng(seed)
+    k = rng.standard_normal((40 * directions, d))
+    k /= np.linalg.norm(k, axis=1, keepdims=True)
+    acoustic = np.einsum("iajb,na,nb->nij", A, k, k)
+    second = [np.linalg.norm(delta(np.eye(d) + step * F) + delta(np.eye(d) - step * F) - 2 * at_rest) / step**2
+              for F in (G / np.linalg.norm(G) for G in rng.standard_normal((directions, d, d)))]
+    return float(np.linalg.norm(at_rest)), float(np.abs(np.linalg.eigvalsh(acoustic)).max()), float(max(second))
+
+
+# ---------------------------------------------------------------- the bound by terms
+
+@dataclass(frozen=True)
+class Terms:
+    """The residual split at the training radius: each in eV^(1/2), dual norms; core + harmonic + anharmonic >= the whole.
+
+    core : forces that the training cell could show
+    harmonic : far field, (K_ML - K) ubar outside; at most `harmonic_limit` = eps_FC |D ubar|_outside c / gamma^(1/2)
+    anharmonic : what remains of the far field
+    whole : of the forces undivided
+    """
+
+    core: float
+    harmonic: float
+    anharmonic: float
+    whole: float
+    harmonic_limit: float
+
+    def bound(self, gamma, delta):
+        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A."""
+        return (self.core + self.harmonic + self.anharmonic) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
+
+
+def far_weight(distance, radius):
+    """1 - chi: a C3 smoothstep from 0 at radius / 2 to 1 at radius."""
+    t = np.clip(2.0 * distance / radius - 1.0, 0.0, 1.0)
+    return t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
+
+
+def lattice_displacement(reference):
+    """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a site has no atom or two."""
+    defect, home = reference.defect, reference.defect.homogeneous
+    site, n = defect.lattice_index, len(home)
+    u = minimum_image(reference.equilibrium.positions - home.positions[site], home.cell)
+    count = np.bincount(site, minlength=n)
+    field = np.stack([np.bincount(site, u[:, c], n) for c in range(u.shape[1])], axis=1) / np.maximum(count, 1)[:, None]
+    for empty in np.flatnonzero(count == 0):
+        r = np.linalg.norm(minimum_image(home.positions - home.positions[empty], home.cell), axis=1)
+        field[empty] = field[(r < 1.01 * home.crystal.shells[0]) & (count > 0)].mean(axis=0)
+    return field - field.mean(axis=0)
+
+
+def residual_terms(model, reference, radius, gamma):
+    """Split the residual of `model` at `radius` (A; half the training cell): core, far harmonic, far anharmonic; `Terms`."""
+    home, potential = reference.defect.homogeneous, reference.potential
+    far = far_weight(reference.defect.distance(), radius)[:, None]
+    f, u = residual_forces(model, reference), lattice_displacement(reference)
+    harmonic = sum(sign * hessian_at(m, home.positions, home.cell)(u) for sign, m in ((-1, model), (1, potential)))
+    harmonic = harmonic[reference.defect.lattice_index]
+    parts = [(1 - far) * f, far * harmonic, far * (f - harmonic)]
+    eps = wave_mismatch(model, potential, home.crystal, 8)
+    outside = float(np.sqrt(reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2].sum()))
+    cut = lambda v: far * reference.norm.gram(far * v)  # noqa: E731
+    c = np.sqrt(extreme_eigenvalue(cut, reference.norm.gram, reference.preconditioner, f.shape, tolerance=0.02)[0])
+    return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference), float(eps * outside * c / np.sqrt(gamma)))

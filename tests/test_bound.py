@@ -1,0 +1,126 @@
+"""The bound bounds, its constants behave as the theory says, and a saddle point is recognised."""
+import numpy as np
+import pytest
+from scipy.linalg import eigh
+
+from mlipgen.bound import (ForceWeights, extreme_eigenvalue, force_constant_mismatch, geometry_bound, mismatch, residual_forces,
+                           residual_terms, stability_constant, virial_mismatch, wave_mismatch, weight_constant)
+from mlipgen.crystals import Crystal, Supercell, build_defect
+from mlipgen.equilibrium import Unstable
+from mlipgen.errors import Reference, defect_error
+from mlipgen.study import Study, reference_potential
+
+
+@pytest.fixture(scope="module")
+def tungsten():
+    return Study("W", "vacancy", cells=(3, 4), degrees=(6, 8), test_cell=7).prepare()
+
+
+@pytest.fixture(scope="module")
+def weights(tungsten):
+    return ForceWeights.of(tungsten.reference)
+
+
+def dense(operator, shape):
+    columns = [operator(e.reshape(shape)).ravel() for e in np.eye(int(np.prod(shape)))]
+    return np.array(columns).T
+
+
+def test_davidson_agrees_with_a_dense_solver():
+    rng = np.random.default_rng(3)
+    shape, n = (12, 3), 36
+    M, B = (rng.standard_normal((n, n)) for _ in range(2))
+    M, B = M + M.T, B @ B.T + n * np.eye(n)
+    centre = np.eye(n) - np.kron(np.full((12, 12), 1 / 12), np.eye(3))
+    basis = np.linalg.svd(centre)[0][:, :33]  # mean-free fields
+    exact = eigh(basis.T @ M @ basis, basis.T @ B @ basis, eigvals_only=True)
+    on = lambda X: lambda v: (X @ v.ravel()).reshape(shape)  # noqa: E731
+    for end, value in (("largest", exact[-1]), ("smallest", exact[0]), ("modulus", exact[np.argmax(np.abs(exact))])):
+        found, x = extreme_eigenvalue(on(M), on(B), on(np.linalg.inv(B)), shape, end, tolerance=1e-9)
+        assert found == pytest.approx(value, rel=1e-6)
+        assert np.abs(x.mean(axis=0)).max() < 1e-10
+
+
+def test_stability_constant_against_dense_matrices():
+    potential = reference_potential("W")
+    reference = Reference(potential, build_defect("vacancy", Supercell(Crystal.equilibrium(potential), 3)))
+    shape = reference.equilibrium.u.shape
+    H, S = (dense(op, shape) for op in (reference.hessian, reference.norm.gram))
+    assert np.abs(S - S.T).max() < 1e-12
+    basis = np.linalg.svd(np.eye(len(H)) - np.kron(np.full((shape[0],) * 2, 1 / shape[0]), np.eye(3)))[0][:, :-3]
+    exact = eigh(basis.T @ H @ basis, basis.T @ S @ basis, eigvals_only=True)[0]
+    assert stability_constant(reference) == pytest.approx(exact, rel=0.01)
+    assert stability_constant(reference) >= exact * (1 - 1e-9)
+
+
+def test_the_tungsten_dumbbell_111_is_a_saddle_and_110_is_not():
+    potential = reference_potential("W")
+    cell = Supercell(Crystal.equilibrium(potential), 5)
+    with pytest.raises(Unstable, match="saddle"):
+        ForceWeights.of(Reference(potential, build_defect("dumbbell-111", cell)))
+    assert stability_constant(Reference(potential, build_defect("dumbbell-110", cell))) > 0.1
+
+
+@pytest.mark.parametrize("kinds, degree", [("EF", 6), ("EF", 8), ("EFV", 8), ("EF+FC", 8), ("EFV+FC", 6)])
+def test_bounds_hold_and_are_ordered(tungsten, weights, kinds, degree):
+    model = tungsten.fit(4, kinds, degree).model
+    error = defect_error(model, tungsten.reference)
+    bound = geometry_bound(model, tungsten.reference, weights)
+    at_end = mismatch(model, tungsten.reference, du=error.measurement.du)
+    assert bound.delta < 0.2 and at_end < 1.2 * bound.delta + 1e-3
+    measured = error.measurement.geometry
+    assert measured < bound.dual < 2.5 * measured  # a bound, and a sharp one
+    assert bound.dual < bound.hardy and bound.dual < bound.uniform
+
+
+def test_uniform_weight_costs_the_size_of_the_domain_and_hardy_does_not():
+    potential = reference_potential("W")
+    crystal = Crystal.equilibrium(potential)
+    references = [Reference(potential, build_defect("vacancy", Supercell(crystal, n))) for n in (6, 12)]
+    uniform, hardy = ([weight_constant(r, w(r.defect.distance())) for r in references]
+                      for w in (np.ones_like, lambda r: 1.0 + r))
+    assert uniform[1] / uniform[0] == pytest.approx(2.0, rel=0.05)
+    assert hardy[1] / hardy[0] < 1.4
+
+
+def test_terms_add_up_and_the_force_constants_bound_their_share(tungsten, weights):
+    model = tungsten.fit(4, "EF", 8).model
+    terms = residual_terms(model, tungsten.reference, 2 * tungsten.crystal.a, weights.gamma)
+    assert terms.whole <= (terms.core + terms.harmonic + terms.anharmonic) * (1 + 1e-3)
+    assert 0 < terms.harmonic <= terms.harmonic_limit
+    delta = mismatch(model, tungsten.reference)
+    measured = defect_error(model, tungsten.reference).measurement.geometry
+    assert terms.bound(weights.gamma, delta) > measured
+
+
+def test_a_perfect_model_has_no_residual(tungsten):
+    exact = tungsten.potential
+    assert np.abs(residual_forces(exact, tungsten.reference)).max() < 1e-9
+    assert force_constant_mismatch(exact, exact, tungsten.crystal)[1].max() == 0
+    assert wave_mismatch(exact, exact, tungsten.crystal, 4) == 0
+    assert virial_mismatch(exact, exact, tungsten.crystal) == (0, 0, 0)
+
+
+def test_crystal_weights_see_what_was_fitted(tungsten):
+    with_fc, without = (tungsten.fit(4, k, 8).model for k in ("EF+FC", "EF"))
+    args = tungsten.potential, tungsten.crystal
+    assert force_constant_mismatch(with_fc, *args)[1].sum() < 0.5 * force_constant_mismatch(without, *args)[1].sum()
+    virials = tungsten.fit(4, "EFV", 8).model
+    assert virial_mismatch(virials, *args)[0] < 0.5 * virial_mismatch(without, *args)[0]
+
+
+def test_wave_mismatch_is_sharper_than_the_sum_over_shells(tungsten):
+    """|<(K_ML - K)u, u>| <= eps |Du|^2 for a random field on a finite crystal."""
+    from mlipgen.equilibrium import hessian_at
+    from mlipgen.errors import EnergyNorm
+    model, home = tungsten.fit(4, "EF", 8).model, tungsten.reference.defect.homogeneous
+    eps = wave_mismatch(model, tungsten.potential, tungsten.crystal)
+    rng, x = np.random.default_rng(0), home.positions
+    H = [hessian_at(m, x, home.cell) for m in (model, tungsten.potential)]
+    from mlipgen.neighbours import Neighbours
+    pairs = Neighbours(x, home.cell, home.crystal.norm_cutoff)
+    for _ in range(5):
+        u = tungsten.reference.green(rng.standard_normal(x.shape))
+        energy = abs((u * (H[0](u) - H[1](u))).sum())
+        assert energy <= 1.02 * eps * (pairs.differences(u) ** 2).sum()
+    assert isinstance(tungsten.reference.norm, EnergyNorm)
