@@ -16,20 +16,29 @@
     }
   });
 
-  const startup = window.MathJax || (window.MathJax = {});
-  startup.Hub = {
-    Config: function () {}, Configured: function () {},
+  // The page's configuration and MathJax itself each replace window.MathJax: give every value the old entry point.
+  const hub = {
     Queue: function (...calls) {
       for (const call of calls) {
-        if (Array.isArray(call) && call[0] === "Typeset") {
-          // MathJax is configured here and loaded later: it replaces window.MathJax, so look it up each time.
-          const typeset = () => window.MathJax.typesetPromise && window.MathJax.typesetPromise([call[2]].filter(Boolean));
-          const ready = window.MathJax.startup && window.MathJax.startup.promise;
-          if (ready) ready.then(typeset); else window.addEventListener("load", typeset, { once: true });
-        } else if (typeof call === "function") { call(); }
+        if (typeof call === "function") { call(); continue; }
+        if (!Array.isArray(call) || call[0] !== "Typeset") continue;
+        const typeset = () => MathJax.startup.promise.then(() => MathJax.typesetPromise([call[2]].filter(Boolean)));
+        if (MathJax.startup && MathJax.startup.promise) typeset();
+        else window.addEventListener("load", typeset, { once: true });
       }
     }
   };
+  let current = window.MathJax;
+  const withHub = value => {
+    if (value && !value.Hub) Object.defineProperty(value, "Hub", { value: hub, enumerable: false });
+    return value;
+  };
+  Object.defineProperty(window, "MathJax", {
+    configurable: true, enumerable: true,
+    get: () => current,
+    set: value => { current = withHub(value); }
+  });
+  withHub(current);
 
   function nameSliders(root) {
     for (const handle of root.querySelectorAll(".widget-slider .noUi-handle, .widget-hslider .noUi-handle, .widget-vslider .noUi-handle")) {

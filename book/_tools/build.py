@@ -6,6 +6,7 @@ the pinned packages.  So the pages never show a number that this checkout does n
 """
 
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,27 @@ def fingerprint():
     return digest.hexdigest()
 
 
+REDIRECT = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><title>How far can you trust a learned potential?</title>
+<meta http-equiv="refresh" content="0; url=book/index.html"><link rel="icon" href="data:,">
+</head>
+<body><p><a href="book/index.html">How far can you trust a learned potential?</a></p></body>
+</html>
+"""
+
+
+def finish():
+    """Two small repairs: a whole front page, and no font preloads, which browsers refuse for pages opened from disk."""
+    preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
+    for page in PAGES.rglob("*.html"):
+        text = page.read_text()
+        if (shorter := preload.sub("", text)) != text:
+            page.write_text(shorter)
+    (PAGES / "index.html").write_text(REDIRECT)
+
+
 def main():
     start = time.time()
     stamp, now = BUILD / "fingerprint", fingerprint()
@@ -42,6 +64,7 @@ def main():
     command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "--keep-going", "-n", "-q"]
     if code := subprocess.run(command, cwd=ROOT).returncode:
         sys.exit(code)
+    finish()
     print(f"""Built in {time.time() - start:.0f} s.  Open it straight from disk,
     file://{PAGES / 'index.html'}
 or serve it,

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import importlib.metadata
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,7 @@ NPM = {
                  "LICENSE": "mathjax/LICENSE"}),
 }
 # Jupyter front-end modules that Python packages install under <prefix>/share/jupyter/nbextensions.
-NBEXTENSIONS = {"anywidget": ("anywidget", ["index.js"]), "nglview": ("nglview-js-widgets", ["index.js", "*.png"])}
+NBEXTENSIONS = {"anywidget": "anywidget", "nglview": "nglview-js-widgets"}
 
 
 def npm(arguments):
@@ -87,15 +88,22 @@ def extract(path, wanted):
         sys.exit(f"{path.name} has no {', '.join(sorted(unused))}")
 
 
-def copy_nbextension(folder, patterns):
+def copy_nbextension(folder):
+    """Copy a Python package's front-end module.
+
+    Pictures that it would look for beside the page (nglview's icons) are put into it instead, as data.
+    """
     source = Path(sys.prefix) / "share" / "jupyter" / "nbextensions" / folder
-    for pattern in patterns:
-        files = list(source.glob(pattern))
-        if not files:
-            sys.exit(f"{source} has no {pattern}: run `pip install -r requirements.txt` in the virtual environment.")
-        for file in files:
-            (TARGET / folder).mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, TARGET / folder / file.name)
+    if not (source / "index.js").exists():
+        sys.exit(f"{source}/index.js is missing: run `pip install -r requirements.txt` in the virtual environment.")
+
+    def picture(match):
+        return f'"data:image/png;base64,{base64.b64encode((source / match[1]).read_bytes()).decode()}"'
+
+    text = (source / "index.js").read_text()
+    text = re.sub(r'__webpack_require__\.p \+ "(\w+\.png)"', picture, text)
+    (TARGET / folder).mkdir(parents=True)
+    (TARGET / folder / "index.js").write_text(text.replace("//# sourceMappingURL=index.js.map", ""))
 
 
 def main():
@@ -109,8 +117,8 @@ def main():
     shutil.rmtree(TARGET, ignore_errors=True)
     for package, (version, sha512, wanted) in NPM.items():
         extract(archive(package, version, sha512), wanted)
-    for folder, patterns in NBEXTENSIONS.values():
-        copy_nbextension(folder, patterns)
+    for folder in NBEXTENSIONS.values():
+        copy_nbextension(folder)
     stamp.write_text(state)  # last: an interrupted run starts again
 
 

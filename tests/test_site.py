@@ -1,0 +1,126 @@
+"""The built book in a real browser: nothing leaves the site, nothing breaks, everything is readable."""
+import pytest
+
+from conftest import built_pages
+
+PAGES = built_pages() or ["book/index.html"]   # without a book the one page fails with the hint to build it
+GENERATED = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html", "proof-proof.html"}   # by Sphinx, not ours to write
+
+# The contrast of every text of the article with what it stands on, by the formulas of WCAG 2.
+CONTRAST = """() => {
+  const parse = c => { const v = c.match(/[\\d.]+/g).map(Number); return [v[0], v[1], v[2], v.length > 3 ? v[3] : 1]; };
+  const over = (a, b) => [0, 1, 2].map(i => a[3] * a[i] + (1 - a[3]) * b[i]).concat(1);
+  const luminance = c => { const f = c.slice(0, 3).map(v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+                           return .2126 * f[0] + .7152 * f[1] + .0722 * f[2]; };
+  const ground = e => { const layers = [];
+    for (; e; e = e.parentElement) { const s = getComputedStyle(e); if (s.backgroundImage !== 'none') return null; layers.push(parse(s.backgroundColor)); }
+    return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255, 1]); };
+  const bad = [], walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
+  for (let node; node = walker.nextNode();) {
+    const e = node.parentElement, s = getComputedStyle(e);
+    if (!node.textContent.trim() || !e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.closest('svg, script, style, .headerlink, mjx-assistive-mml, [aria-hidden=true], :disabled')) continue;
+    const box = e.getBoundingClientRect(); if (box.width < 2 || box.height < 2) continue;
+    const below = ground(e); if (!below) continue;
+    const a = luminance(over(parse(s.color), below)), b = luminance(below), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    const large = parseFloat(s.fontSize) >= 24 || (parseFloat(s.fontSize) >= 18.66 && +s.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5) - .01) bad.push(ratio.toFixed(2) + ' ' + s.color + ' ' + e.className + ': ' + node.textContent.trim().slice(0, 40));
+  }
+  return bad; }"""
+
+ACCESS = """() => {
+  const named = e => e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.title || (e.labels && e.labels.length) || e.textContent.trim();
+  const article = document.querySelector('article'), problems = [];
+  for (const i of article.querySelectorAll('img')) {
+    const alt = i.getAttribute('alt');
+    if (alt === null || (alt.match(/\\.(png|svg|jpe?g)$/) || (alt === '' && i.getAttribute('role') !== 'presentation'))) problems.push('image without alternative text: ' + i.src.slice(-60)); }
+  for (const e of article.querySelectorAll('input:not([type=hidden]), select, textarea, button, [role=slider], [role=button]'))
+    if (e.checkVisibility() && !named(e)) problems.push('control without a name: ' + e.outerHTML.slice(0, 120));
+  const ids = [...document.querySelectorAll('article [id]')].map(e => e.id);
+  const twice = ids.filter((id, n) => ids.indexOf(id) !== n);
+  if (twice.length) problems.push('ids used twice: ' + twice.slice(0, 3));
+  let level = 0;
+  for (const h of article.querySelectorAll('h1, h2, h3, h4, h5, h6')) {
+    if (!h.textContent.trim()) problems.push('empty heading');
+    if (+h.tagName[1] > level + 1) problems.push('heading level skipped before: ' + h.textContent.trim());
+    level = +h.tagName[1]; }
+  if (!document.documentElement.lang) problems.push('no language');
+  if (!document.title.trim()) problems.push('no title');
+  return problems; }"""
+
+
+def article_is_whole(page, path):
+    """One visible heading, formulas typeset without errors, tracebacks nowhere."""
+    if path in GENERATED:
+        return
+    assert page.locator("article h1").count() == 1
+    assert page.locator("article h1").is_visible()
+    formulas = page.locator("article .math")
+    assert page.locator("article mjx-container").count() >= formulas.count(), "formulas left untypeset"
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula with an error"
+    assert "Traceback (most recent call last)" not in page.locator("article").inner_text()
+    assert page.get_by_text("Failed to load model").count() == 0, "a widget did not load"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_over_http(open_page, path):
+    page = open_page(path)
+    article_is_whole(page, path)
+    if path not in GENERATED:
+        assert page.evaluate(ACCESS) == []
+        assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_from_disk(open_page, path):
+    article_is_whole(open_page(path, disk=True), path)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_in_the_dark_on_a_phone(open_page, path):
+    page = open_page(path, scheme="dark", width=360, height=740, has_touch=True)
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 360, f"the page is {wide} px wide on a phone of 360"
+    article_is_whole(page, path)
+    if path not in GENERATED:
+        assert page.evaluate(CONTRAST) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_links_inside_the_book_lead_somewhere(open_page, html, path):
+    page = open_page(path)
+    targets = page.evaluate("() => [...document.querySelectorAll('a[href]')].map(a => a.href)")
+    root = page.url[:-len(path)]
+    for target in {t for t in targets if t.startswith(root)}:
+        file, _, anchor = target[len(root):].partition("#")
+        file = html / (file.partition("?")[0] or "index.html")
+        assert file.is_file(), f"{path} links to {target}, which does not exist"
+        if anchor and file.suffix == ".html":
+            assert f'id="{anchor}"' in file.read_text(), f"{path} links to {target}: no such anchor"
+
+
+@pytest.mark.parametrize("disk", [False, True])
+def test_front_page_leads_into_the_book(open_page, disk):
+    page = open_page("index.html", disk=disk, wait=False)
+    page.wait_for_url("**/book/index.html")
+    assert page.locator("article h1").inner_text().startswith("How far can you trust")
+
+
+def test_launch_buttons_are_links_to_the_configured_repository(open_page):
+    chapters = [p for p in PAGES if p.startswith("book/0")]
+    assert chapters, "no chapter is in the built book"
+    page = open_page(chapters[0])
+    for host in ("mybinder.org", "colab.research.google.com"):
+        assert page.locator(f'a[href^="https://{host}"][href*="mlipgen"]').count() >= 1
+
+
+def test_what_the_fixture_watches_for_is_noticed(open_page):
+    page = open_page()
+    page.evaluate("() => { new Image().src = 'https://192.0.2.1/pixel.png'; setTimeout(() => { throw new Error('on purpose') }); }")
+    page.evaluate("() => console.error('also on purpose')")
+    page.wait_for_timeout(300)
+    found, page.external, errors, page.errors = page.external, [], page.errors, []
+    page.context.close()
+    page.errors.clear()   # closing cuts the pending request off
+    assert found == ["https://192.0.2.1/pixel.png"]
+    assert [text in "\n".join(errors) for text in ("page error: on purpose", "console error: also on purpose")] == [True, True]
