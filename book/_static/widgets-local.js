@@ -22,6 +22,8 @@
       for (const call of calls) {
         if (typeof call === "function") { call(); continue; }
         if (!Array.isArray(call) || call[0] !== "Typeset") continue;
+        // Chapters are closed to MathJax except for elements of this class.
+        if (call[2] && call[2].classList) call[2].classList.add("mathjax_process");
         const typeset = () => MathJax.startup.promise.then(() => MathJax.typesetPromise([call[2]].filter(Boolean)));
         if (MathJax.startup && MathJax.startup.promise) typeset();
         else window.addEventListener("load", typeset, { once: true });
