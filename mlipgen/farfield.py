@@ -1,0 +1,274 @@
+"""The far field of a point defect, and the other assumptions of the theory made visible.
+
+Decay |D^j u| ~ r^(1-d-j), the elastic dipole that sets its strength, the continuum's prediction, the stability constant,
+and the convergence with the supercell.  Lengths in A, energies in eV.
+"""
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator, lobpcg
+from scipy.spatial import cKDTree
+
+from .crystals import Supercell, build_defect, minimum_image
+from .derivatives import elastic_tensor, force_constants, hessian_vector
+from .equilibrium import LatticeGreen, hessian_at, relax
+from .errors import EnergyNorm, formation_energy
+from .neighbours import Neighbours
+from .potentials import SitePotential
+
+
+def translations(crystal):
+    """The shortest lattice translations, one of each pair +-rho: (m, d), A."""
+    R, _, b, _ = crystal.stencil(1.5 * crystal.a, crystal.primitive_atoms[:1])
+    R = R[crystal.sublattice[b] == crystal.sublattice[crystal.primitive_atoms[0]]]
+    r = np.linalg.norm(R, axis=1)
+    R = R[r < r.min() * 1.001]
+    leading = [v[np.flatnonzero(np.abs(v) > 1e-6)[-1]] for v in R]
+    return R[np.array(leading) > 0]
+
+
+def translated(supercell, rho):
+    """Index of the site at l + rho for every site l of the supercell, shape (n_sites,); rho a lattice translation."""
+    crystal, n = supercell.crystal, np.array(supercell.n)
+    fractional = (supercell.positions + rho) @ np.linalg.inv(crystal.cell)
+    basis = crystal.basis @ np.linalg.inv(crystal.cell)
+    gap = fractional[:, None] - basis
+    k = np.abs(gap - np.rint(gap)).sum(axis=2).argmin(axis=1)
+    cells = np.rint(gap[np.arange(len(k)), k]).astype(int)
+    if np.abs(gap[np.arange(len(k)), k] - cells).max() > 1e-6:
+        raise ValueError(f"rho = {np.asarray(rho).tolist()} A is not a translation of the {crystal.structure} lattice")
+    return np.ravel_multi_index(tuple((cells % n).T), tuple(n)) * len(basis) + k
+
+
+def on_lattice(defect, u):
+    """Displacements (n_atoms, d) as a field on the homogeneous sites (n_sites, d); nan where not exactly one atom sits."""
+    field = np.full((len(defect.homogeneous), u.shape[1]), np.nan)
+    field[defect.lattice_index] = u
+    field[np.bincount(defect.lattice_index, minlength=len(field)) != 1] = np.nan
+    return field
+
+
+@dataclass(frozen=True)
+class FarField:
+    """|D^j u| (root mean square over the sites of a bin) against the distance from the defect.
+
+    distance : (n_bins,), A;  D : {j: (n_bins,)}, A, j-fold differences along the shortest lattice translations
+    """
+
+    distance: np.ndarray
+    D: dict
+
+    def rate(self, j=1, window=(0.0, np.inf)):
+        """Slope of log |D^j u| against log r inside the window (A) and its standard error."""
+        from .errors import observed_rate
+        keep = (self.distance > window[0]) & (self.distance < window[1])
+        return observed_rate(self.distance[keep], self.D[j][keep])
+
+
+def far_field(equilibrium, orders=(1, 2, 3), bins=24, u=None):
+    """Bin |D^j u| by distance, out to where the periodic images are felt (a third of the cell's thickness).
+
+    Parameters
+    ----------
+    equilibrium : Equilibrium      (`Reference.equilibrium`)
+    orders : sequence of int       the j of D^j
+    u : (n_atoms, d), A            another displacement of the same atoms (a prediction); default the equilibrium's own
+
+    Source: decay |D^j u| <= C (1 + r)^(1 - d - j), Ehrlacher, Ortner and Shapeev 2016.
+    """
+    defect = equilibrium.defect
+    cell = defect.homogeneous
+    step = [translated(cell, rho) for rho in translations(cell.crystal)]
+    r = np.linalg.norm(minimum_image(cell.positions - defect.centre, cell.cell), axis=1)
+    width = 1.0 / np.linalg.norm(np.linalg.inv(cell.cell), axis=0).max()
+    edges = np.geomspace(cell.crystal.shells[0], width / 3, bins + 1)
+    where = np.digitize(r, edges) - 1
+    field, D = on_lattice(defect, equilibrium.u if u is None else u)[:, None], {}
+    distance = None
+    for j in range(1, max(orders) + 1):
+        field = np.concatenate([field[s] - field for s in step], axis=1)
+        size = (field**2).sum(axis=(1, 2))
+        good = np.isfinite(size) & (where >= 0) & (where < bins)
+        count = np.bincount(where[good], minlength=bins)
+        if j in orders:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                D[j] = np.sqrt(np.bincount(where[good], size[good], bins) / count)
+                distance = np.exp(np.bincount(where[good], np.log(r[good]), bins) / count) if distance is None else distance
+    full = np.isfinite(distance) & np.all([np.isfinite(v) for v in D.values()], axis=0)
+    return FarField(distance[full], {j: v[full] for j, v in D.items()})
+
+
+def elastic_dipole(potential, equilibrium, method="stress"):
+    """Elastic dipole tensor P (d, d), eV: the strength of the far field, u_i = -P_jk d_k G_ij.
+
+    method : "stress"     P = -dE/dF of the relaxed cell at fixed shape (a stress-free crystal exerts none)
+             "kanzaki"    first moment of the forces that would hold u in the harmonic crystal (one atom a primitive cell:
+                          elsewhere the moment depends on how the core's atoms are labelled)
+    Both converge to the same tensor as the cell grows, with errors N^(-d).
+    """
+    defect = equilibrium.defect
+    if method == "stress":
+        pairs = Neighbours(equilibrium.positions, defect.cell, potential.cutoff)
+        R = pairs.vectors(equilibrium.positions)
+        return -potential.sites(R, pairs.offsets)[1].T @ R
+    if method != "kanzaki":
+        raise ValueError(f"method {method!r} is unknown; choose 'stress' or 'kanzaki'")
+    cell = defect.homogeneous
+    if len(cell.crystal.primitive_atoms) > 1:
+        raise ValueError(f"Kanzaki forces need one atom a primitive cell, {cell.crystal.structure} has "
+                         f"{len(cell.crystal.primitive_atoms)}: use method='stress'")
+    count = np.bincount(defect.lattice_index, minlength=len(cell))[:, None]
+    u = np.stack([np.bincount(defect.lattice_index, c, len(cell)) for c in equilibrium.u.T], axis=1) / np.maximum(count, 1)
+    f = hessian_vector(potential, Neighbours(cell.positions, cell.cell, potential.cutoff), cell.positions, u)
+    return f.T @ minimum_image(cell.positions - defect.centre, cell.cell)
+
+
+def green_gradient(A, x, points=64):
+    """Gradient d_k G_ij of the continuum Green's function at x (n, d): shape (n, d, d, d) = (n, i, j, k).
+
+    A : (d, d, d, d), eV/A^d, d2W / dF_iJ dF_kL.  d = 3: Barnett's line integral (Phys. Status Solidi B 49, 741, 1972);
+    d = 2: the same by the plane-wave expansion of log r.  Trapezoidal sums over a circle: exponentially accurate.
+    """
+    x = np.atleast_2d(x)
+    r = np.linalg.norm(x, axis=1)
+    T = x / r[:, None]
+    angle = np.pi * (np.arange(points) + 0.5) / points  # integrands have period pi
+    if x.shape[1] == 2:
+        normal = np.stack([-T[:, 1], T[:, 0]], axis=1)
+        out = 0.0
+        for a in angle:  # nodes lie symmetrically about the pole at xi.x = 0, which gives the principal value
+            xi = np.cos(a) * normal + np.sin(a) * T
+            M = np.linalg.inv(np.einsum("iakb,na,nb->nik", A, xi, xi))
+            out = out + M[..., None] * (xi / (np.sin(a) * r[:, None]))[:, None, None]
+        return -out / (2 * np.pi * points)
+    helper = np.eye(3)[np.abs(T).argmin(axis=1)]
+    p = np.cross(T, helper)
+    p /= np.linalg.norm(p, axis=1)[:, None]
+    q, out = np.cross(T, p), 0.0
+    for a in angle:
+        z = np.cos(a) * p + np.sin(a) * q
+        M = np.linalg.inv(np.einsum("iakb,na,nb->nik", A, z, z))
+        mixed = np.einsum("iakb,na,nb->nik", A, z, T)
+        F = M @ (mixed + mixed.swapaxes(1, 2)) @ M
+        out = out - M[..., None] * T[:, None, None] + F[..., None] * z[:, None, None]
+    return out / (4 * np.pi * points) / (r**2)[:, None, None, None]
+
+
+def continuum_prediction(potential, defect, dipole):
+    """Displacement of every atom (n_atoms, d), A, by linear elasticity in an infinite medium: u_i = -P_jk d_k G_ij."""
+    x = minimum_image(defect.positions - defect.centre, defect.cell)
+    x[np.linalg.norm(x, axis=1) < 1e-6] = np.nan  # no prediction at the defect itself
+    A = elastic_tensor(potential, defect.crystal)
+    safe = np.where(np.isnan(x), 1.0, x)
+    u = -np.einsum("nijk,jk->ni", green_gradient(A, safe), dipole)
+    return np.where(np.isnan(x), np.nan, u)
+
+
+def lattice_prediction(green, defect, dipole):
+    """The same by the periodic lattice's own Green's function: the dipole as forces on the sites next to the defect."""
+    cell = defect.homogeneous
+    R = translations(cell.crystal)
+    moment = np.linalg.inv(2 * R.T @ R)
+    start = np.linalg.norm(minimum_image(cell.positions - defect.centre, cell.cell), axis=1)
+    near = np.flatnonzero(start < start.min() + 1e-6)
+    f = np.zeros_like(cell.positions)
+    for rho in np.concatenate([R, -R]):
+        np.add.at(f, translated(cell, rho)[near], dipole @ moment @ rho / len(near))
+    return green(f)[defect.lattice_index]
+
+
+class _PairNorm(SitePotential):
+    """|Du|^2 / 2 as a site potential, so that its force constants are those of the energy norm."""
+
+    def __init__(self, cutoff, dimension):
+        self.cutoff, self.dimension = cutoff, dimension
+
+    def sites(self, R, offsets):
+        G = R * ((R.real**2).sum(axis=1) < self.cutoff**2)[:, None]
+        sums = np.concatenate([[0], np.cumsum((G * R).sum(axis=1))])[offsets]
+        return 0.5 * np.diff(sums), G
+
+
+def lattice_stability(potential, crystal, samples=8):
+    """Smallest <Hv, v> / |Dv|^2 of the perfect crystal, eV/A^2: over wave vectors of the Brillouin zone and long waves."""
+    H, B = force_constants(potential, crystal), force_constants(_PairNorm(crystal.norm_cutoff, crystal.dimension), crystal)
+    d = crystal.dimension
+    grid = np.stack(np.meshgrid(*[np.arange(samples) / samples] * d, indexing="ij"), -1).reshape(-1, d)[1:]
+    directions = np.array([v for v in np.ndindex(*(3,) * d) if any(v)]) - 1.0
+    directions = directions[np.abs(directions).sum(axis=1) > 0]
+    waves = np.concatenate([grid, 1e-3 * directions]) @ (2 * np.pi * np.linalg.inv(crystal.cell).T)
+    lowest = np.inf
+    for k in waves:
+        norm, D = B.dynamical_matrix(k), H.dynamical_matrix(k)
+        if np.linalg.eigvalsh(norm)[0] > 1e-9 * np.trace(norm).real:
+            L = np.linalg.inv(np.linalg.cholesky(norm))
+            lowest = min(lowest, np.linalg.eigvalsh(L @ D @ L.conj().T)[0])
+    return float(lowest)
+
+
+def stability_constant(potential, equilibrium, green=None, seed=0, modes=4, tolerance=1e-4):
+    """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable.
+
+    Block conjugate gradients (LOBPCG) with the lattice Green's function as preconditioner; translations projected out.
+    """
+    defect, x = equilibrium.defect, equilibrium.positions
+    H, P = hessian_at(potential, x, defect.cell), (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
+    pairs = EnergyNorm(equilibrium)._pairs
+    shape, n = x.shape, x.size
+
+    def operator(apply):
+        def block(V):
+            V = V.reshape(n, -1)
+            return np.stack([apply(v.reshape(shape)).ravel() for v in V.T], axis=1)
+        return LinearOperator((n, n), matvec=lambda v: block(v)[:, 0], matmat=block, dtype=float)
+
+    start = np.random.default_rng(seed).standard_normal((n, modes))
+    start = np.stack([P(v.reshape(shape)).ravel() for v in start.T], axis=1)
+    # Translations have neither energy nor norm: shift them to a ratio of 100 eV/A^2, out of the way.
+    norm = operator(lambda v: v.mean(axis=0) - pairs.divergence(np.ascontiguousarray(pairs.differences(v))))
+    shifted, precondition = operator(lambda v: 100 * v.mean(axis=0) + H(v)), operator(lambda v: P(v) + v.mean(axis=0))
+    with warnings.catch_warnings():  # LOBPCG warns when it stops early: the Rayleigh quotient below is an upper bound anyway
+        warnings.simplefilter("ignore", UserWarning)
+        _, vectors = lobpcg(shifted, start, B=norm, M=precondition, largest=False, maxiter=60, tol=tolerance)
+    v = vectors[:, 0].reshape(shape)
+    return float((v * H(v)).sum() / (pairs.differences(v) ** 2).sum())
+
+
+@dataclass(frozen=True)
+class SupercellConvergence:
+    """cells : (m,);  sizes : (m,), A (d-th root of the volume);  geometry : (m,), A;  energy : (m,), eV, |E_N - E_ref|;
+    formation_energies : (m + 1,), eV, the reference cell's last"""
+
+    cells: tuple
+    sizes: np.ndarray
+    geometry: np.ndarray
+    energy: np.ndarray
+    formation_energies: np.ndarray
+
+
+def supercell_convergence(potential, crystal, defect="vacancy", cells=(4, 5, 6, 7, 8), reference_cell=16, tolerance=1e-10):
+    """Errors of cells of size N against a large one: |D(ubar_N - ubar)| ~ N^(-d/2), |E_N - E| ~ N^(-d).
+
+    Outside the small cell its displacement counts as having no gradient, as in Ehrlacher, Ortner and Shapeev 2016.
+    """
+    def solve(n):
+        return relax(potential, build_defect(defect, Supercell(crystal, n)), tolerance=tolerance)
+
+    large = solve(reference_cell)
+    pairs = Neighbours(large.defect.positions, large.defect.cell, crystal.norm_cutoff)
+    x = minimum_image(large.defect.positions - large.defect.centre, large.defect.cell)
+    whole, geometry, energies, sizes = pairs.differences(large.u), [], [], []
+    for n in cells:
+        small = solve(n)
+        y = minimum_image(small.defect.positions - small.defect.centre, small.defect.cell)
+        gap, match = cKDTree(y).query(x, distance_upper_bound=1e-4)
+        inside = np.isfinite(gap)
+        du = np.where(inside[:, None], small.u[np.where(inside, match, 0)] - large.u, 0.0)
+        both = (inside[pairs.i] & inside[pairs.j])[:, None]
+        geometry.append(np.sqrt((np.where(both, pairs.differences(du), whole) ** 2).sum()))
+        energies.append(formation_energy(potential, small))
+        sizes.append(abs(np.linalg.det(small.defect.cell)) ** (1 / crystal.dimension))
+    energies.append(formation_energy(potential, large))
+    energies = np.array(energies)
+    return SupercellConvergence(tuple(cells), np.array(sizes), np.array(geometry), np.abs(energies[:-1] - energies[-1]), energies)
