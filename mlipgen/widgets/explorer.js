@@ -343,15 +343,15 @@ class ExplorerView {
     o.verdict.dataset.verdict = ok ? "applies" : "does not apply";
     o.verdict.dataset.value = ok ? String(r.mismatch) : "";
     const reason = r === null ? "Nothing is fitted: switch on at least one kind of observation." : ok
-      ? `On the modes tested this model is as stiff as the reference to ${formatNumber(100 * r.mismatch, 2)} %. A necessary test, not a proof.`
+      ? `On the modes tested its stiffness is within ${formatNumber(100 * r.mismatch, 2)}\u00a0% of the reference’s. A necessary test, not a proof.`
       : r.reasons.map(([code, detail]) => RATIOS[code](detail)).join(" ");
     o.verdict.replaceChildren(h("strong", {}, ok ? "The prediction applies." : "The prediction does not apply."), h("span", {}, reason));
     for (const [key, unit] of [["geometry", "Å"], ["energy", "eV"]]) {
       this.put(o[`p-${key}`], ok ? r[key] : null, ok ? `${formatNumber(r[key])}\u202f${unit}` : "does not apply");
       this.put(o[`m-${key}`], has ? m[key] : null, has ? `${formatNumber(m[key])}\u202f${unit}` : m ? "left the basin" : "not computed here");
     }
-    o["n-geometry"].textContent = ok ? `${formatNumber(100 * r.geometry / meta.norm, 2)} % of the defect’s own |Dū| = ${formatNumber(meta.norm)} Å`
-      + (has ? `; predicted / measured = ${(r.geometry / m.geometry).toFixed(3)}` : "") : m && !has ? m.note : "";
+    o["n-geometry"].textContent = ok ? `${formatNumber(100 * r.geometry / meta.norm, 2)} % of the defect’s own |Dū| = ${formatNumber(meta.norm)}\u00a0Å`
+      + (has ? `; predicted\u00a0/\u00a0measured\u00a0=\u00a0${(r.geometry / m.geometry).toFixed(3)}` : "") : m && !has ? m.note : "";
     o["n-energy"].textContent = ok ? `of which relaxation ${formatNumber(r.relaxation)} eV` : "";
     this.rows.replaceChildren(...meta.errors.map((e) => {
       const used = this.setting.weights[e.block === "Fw" ? "F" : e.block] > 0;
@@ -421,7 +421,7 @@ class ExplorerView {
       const exponent = rate[energy ? 1 : 0], last = meta.cells[meta.cells.length - 1].size;
       if (first.x < last) {
         slopes.push({ x: first.x, y: first.y, exponent: -exponent, to: last, label: `L${superscript(-exponent)}` });
-        labels.push(["slope", `worst-case rate of ${setName(current)}`]);
+        labels.push(["slope", `worst-case rate for ${setName(current)}`]);
       }
     }
     if (lost.some((k) => !k.className)) labels.push(["lost", "does not apply"]);
@@ -431,7 +431,7 @@ class ExplorerView {
     drawChart(this.chartA.svg, {
       title: `${energy ? "Energy" : "Geometry"} error against ${xLabel}, logarithmic scale: ` + points.map((p, i) => `${ticks[i].label}: ${p.y ? formatNumber(p.y) : "does not apply"}`).join("; "),
       x: { label: xLabel, kind: chart.x === "cell" ? "log" : "category", ticks: chart.x === "degree" ? ticks : ticks },
-      y: { label: energy ? "|ΔE| (eV)" : "|D(ū − ū_ML)| (Å)" }, current: at === -1 ? undefined : at,
+      y: { label: energy ? "|ΔE| (eV)" : "|D(ū − ūᴹᴸ)| (Å)" }, current: at === -1 ? undefined : at,
       lines: [{ className: "predicted", points, pointsOnly: chart.x === "observations" }], marks, lost, slopes,
       message: current.length ? (points.every((p) => p.y === null) ? "The prediction does not apply here." : undefined) : "Nothing is fitted." });
   }

@@ -26,7 +26,7 @@ ERRORS = [
      "title": "defect cell minus perfect crystal, root mean square over configurations"},
     {"id": "force", "block": "F", "label": "Forces", "symbol": "ε_F", "unit": "eV/Å",
      "title": "l2 norm over a cell, root mean square over configurations"},
-    {"id": "force-weighted", "block": "Fw", "label": "Forces × (1 + distance)", "symbol": "ε_F", "unit": "eV/Å",
+    {"id": "force-weighted", "block": "Fw", "label": "Forces × (1 + distance)", "symbol": "ε_Fw", "unit": "eV/Å",
      "title": "each force error times 1 + its distance from the defect in Å, l2 norm over a cell"},
     {"id": "virial", "block": "V", "label": "Virials", "symbol": "ε_V", "unit": "eV",
      "title": "l2 norm of the virial per atom, root mean square over strains"},
@@ -86,7 +86,7 @@ def explorer_data(prepared, *, grid=True, shells=7, near=60, modes=16, noise_max
         "cells": [{"size": n, "atoms": len(_defect(prepared, n))} for n in study.cells],
         "test_atoms": len(reference.defect), "factors": factors, "norm": reference.scale, "limits": LIMITS, "errors": ERRORS,
         "shells": shell_info, "stiffness": stiffness, "weights": {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")},
-        "default": vars(default), "noise_unit": "eV/Å", "noise_max": noise_max, "colour_range": [1e-5, 1e-1],
+        "default": vars(default), "noise_unit": "eV/Å", "noise_max": noise_max, "colour_range": [1e-6, 1e-2],
         "python": PYTHON.format(crystal=study.crystal, defect=study.defect, cells=study.cells, degrees=study.degrees,
                                 test_cell=study.test_cell, count=study.count, seed=study.seed), "measured": []}
     data = ExplorerData(meta, arrays, _relaxer(prepared, order))
@@ -141,9 +141,9 @@ def _observation_blocks(prepared, order, arrays, factors):
     store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
     configurations = defect_configurations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count,
                                            study.seed + 1000)
-    held = [kind for c in configurations for kind in (Energy(c), Forces(c))]
+    held = [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
     held += [Virial(prepared.crystal, F) for F in strains(d, (0.01,))[1:]]
-    store("held", "any", held, np.random.default_rng(0), ("E", "F", "V"))
+    store("held", "any", held, np.random.default_rng(0), ("E", "F", "Fw", "V"))
 
 
 def _noise(o, count, basis, rng, draws):
@@ -219,7 +219,9 @@ def _near_atoms(reference, du, count, arrays):
     """Positions and displacement maps of the atoms nearest the defect, in single precision: colours need no more."""
     from ..crystals import minimum_image
     defect = reference.defect
-    nearest = np.argsort(defect.distance(), kind="stable")[:count]
+    r = np.sort(defect.distance())
+    gaps = np.flatnonzero(np.diff(r[:count + 1]) > 1e-3)  # whole coordination shells, so that symmetry shows
+    nearest = np.argsort(defect.distance(), kind="stable")[:gaps[-1] + 1 if len(gaps) else count]
     offset = minimum_image(reference.equilibrium.positions[nearest] - defect.centre, defect.cell)
     d, K = offset.shape[1], du.shape[-1]
     positions = np.zeros((len(nearest), 3))
@@ -250,7 +252,7 @@ def _stiffness(prepared, order, modes, arrays):
         C = np.linalg.inv(np.linalg.cholesky(own.dynamical_matrix(k)))
         D = np.einsum("ip,pqb,jq->ijb", C, table.dynamical_matrix(k)[..., order], C.conj())
         parts = [D[upper].real] + ([D[strict].imag] if complex_ else [])
-        flat.append(np.column_stack([np.concatenate(parts).T.T, np.zeros(sum(map(len, parts)))]).T)
+        flat.append(np.column_stack([np.concatenate(parts), np.zeros(sum(map(len, parts)))]).T)
     arrays["stiffness/1"] = np.array(flat)
     return [{"what": "the defect", "size": len(W), "complex": False},
             {"what": "the perfect crystal", "size": size, "complex": complex_}]

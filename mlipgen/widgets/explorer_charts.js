@@ -168,7 +168,8 @@ class AtomView {
     let extent = 0;
     for (let i = 0; i < 3 * n; i += 3) extent = Math.max(extent, Math.hypot(positions[i], positions[i + 1], positions[i + 2]));
     const scale = (0.5 * size - 12) / extent, style = getComputedStyle(canvas);
-    const grey = style.getPropertyValue("--mx-atom") || "#999", edge = style.getPropertyValue("--mx-panel") || "#fff";
+    const rgb = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+    const grey = rgb(style.borderTopColor), ground = rgb(style.backgroundColor);
     const projected = [];
     const project = (x, y, z) => {
       const u = ca * x + sa * z, w = -sa * x + ca * z, v = cb * y - sb * w, depth = sb * y + cb * w;
@@ -185,12 +186,15 @@ class AtomView {
         continue;
       }
       const r = 0.85 * scale * f;
+      const near = 0.55 + 0.45 * (depth / extent + 1) / 2;  // what is far fades into the ground
+      const base = (this.colour ? viridis(this.colour[i]) : grey).map((c, k) => near * c + (1 - near) * ground[k]);
+      const ball = pen.createRadialGradient(x - 0.35 * r, y - 0.4 * r, 0.1 * r, x, y, r);
+      ball.addColorStop(0, `rgb(${base.map((c) => c + 0.35 * (255 - c)).join()})`);
+      ball.addColorStop(0.55, `rgb(${base.join()})`);
+      ball.addColorStop(1, `rgb(${base.map((c) => 0.82 * c).join()})`);
       pen.beginPath(); pen.arc(x, y, r, 0, 2 * Math.PI);
-      pen.globalAlpha = 0.62 + 0.38 * (depth / extent + 1) / 2;
-      pen.fillStyle = this.colour ? `rgb(${viridis(this.colour[i]).join()})` : grey;
-      pen.fill();
-      pen.globalAlpha = 1;
-      pen.strokeStyle = edge; pen.lineWidth = 1; pen.stroke();
+      pen.fillStyle = ball; pen.fill();
+      pen.strokeStyle = `rgb(${ground.join()})`; pen.lineWidth = 1; pen.stroke();
     }
   }
 }
