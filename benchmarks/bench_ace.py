@@ -6,7 +6,8 @@
 Single thread on one core.  Tungsten vacancy cells (4 x 4 x 4), EAM with a smoothstep over [4.5, 5.5] A, displacements
 0.7 to 1.2 of the relaxed vacancy's plus Gaussian rattles of 0 to 0.03 A: 10 cells to fit, 10 to test.
 `pair` is `ACEBasis`'s: with 2 the sizes equal ace-jax's, which adds as many pair functions of its own.
-All fits are plain least squares to energies (weight 1/sqrt(n)) and forces, columns scaled, no prior.
+All fits are plain least squares to energies (weight 1/sqrt(n)) and forces, columns scaled, no prior; the last column adds the
+library's default ridge.
 """
 import argparse
 import json
@@ -35,8 +36,11 @@ def fastest(run, repeats):
     return min(times)
 
 
-def errors(rows, targets):
-    """Force RMSE, eV/A, on the fitted and the tested cells of a plain least-squares fit; rows [(E, F)] of each cell."""
+def errors(rows, targets, penalty=None):
+    """Force RMSE, eV/A, on the fitted and the tested cells of a least-squares fit; rows [(E, F)] of each cell.
+
+    penalty (K,): adds |penalty * theta|^2 to the sum of squares; without it the fit is plain least squares.
+    """
     def stack(cells):
         A = [np.concatenate([E[None] / np.sqrt(len(F) / 3), F]) for E, F in cells]
         return np.concatenate(A)
@@ -44,6 +48,8 @@ def errors(rows, targets):
         return np.concatenate([np.append(E / np.sqrt(F.size / 3), F.ravel()) for E, F in cells])
     half = len(rows) // 2
     A, y = stack(rows[:half]), values(targets[:half])
+    if penalty is not None:
+        A, y = np.vstack([A, np.diag(penalty)]), np.append(y, np.zeros(len(penalty)))
     scale = np.linalg.norm(A, axis=0)
     scale[scale == 0] = 1.0
     theta = np.linalg.lstsq(A / scale, y, rcond=1e-13)[0] / scale
@@ -82,6 +88,7 @@ def structures(folder):
 def own(cells, r0, pair):
     from mlipgen._scatter import outflow
     from mlipgen.ace import ACEBasis, LinearACE
+    from mlipgen.fitting import RIDGE
     from mlipgen.neighbours import Neighbours
     near = Neighbours(cells["shaken"], cells["shaken_cell"], CUTOFF)
     R, n = near.vectors(cells["shaken"]), len(cells["shaken"])
@@ -99,8 +106,10 @@ def own(cells, r0, pair):
             F = near.divergence(dB.reshape(len(dB), -1)).reshape(len(x), 3, -1)
             return B.sum(axis=0), F.reshape(3 * len(x), -1)
         fitted = [rows(x, Neighbours(x, cells["cell"], CUTOFF)) for x in cells["positions"]]
-        train, test = errors(fitted, list(zip(cells["energies"], cells["forces"])))
-        out.append(dict(functions=len(basis), evaluate=1e6 * fastest(evaluate, 9) / n,
+        targets = list(zip(cells["energies"], cells["forces"]))
+        train, test = errors(fitted, targets)
+        out.append(dict(functions=len(basis), ridge=errors(fitted, targets, RIDGE * basis.prior)[1],
+                        evaluate=1e6 * fastest(evaluate, 9) / n,
                         complex_step=1e6 * fastest(lambda: model.sites(R + 0j, near.offsets), 5) / n,
                         design=1e6 * fastest(lambda: rows(cells["shaken"], near), 5) / n, train=train, test=test))
     return out
@@ -167,11 +176,11 @@ def main():
                                  stdout=subprocess.PIPE, text=True)
             results["ace-jax"] = json.loads(run.stdout.splitlines()[-1])
     print(f"{'':10}{'functions':>10}{'E + F':>10}{'complex':>10}{'design':>10}   us per atom"
-          f"{'train':>12}{'test':>10}   force RMSE, eV/A")
+          f"{'train':>12}{'test':>10}{'test,ridge':>12}   force RMSE, eV/A")
     for name, rows in results.items():
         for r in rows:
             print(f"{name:10}{r['functions']:10d}{r['evaluate']:10.1f}{r.get('complex_step', float('nan')):10.1f}{r['design']:10.1f}"
-                  f"{'':14}{r['train']:12.2e}{r['test']:10.2e}")
+                  f"{'':14}{r['train']:12.2e}{r['test']:10.2e}{r.get('ridge', float('nan')):12.2e}")
     if "ace-jax" in results:
         for a, b in zip(results["pair=2"], results["ace-jax"]):
             print(f"{a['functions']} against {b['functions']} functions: energy and forces {b['evaluate'] / a['evaluate']:.1f}, "
