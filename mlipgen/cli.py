@@ -53,6 +53,7 @@ def parser():
     study.add_argument("--count", type=int, default=10, help="training configurations per cell")
     study.add_argument("--seed", type=int, default=0, help="of the rattled configurations")
     study.add_argument("--ridge", type=float, default=1e-6, help="regularisation strength")
+    study.add_argument("--pair", type=int, default=1, help="pair functions reach n = PAIR * degree: 2 fits metals several times better")
     study.add_argument("--out", required=True, metavar="DIR", help="folder for points.jsonl, study.csv, study.json, study.png")
     study.add_argument("--quiet", action="store_true", help="no progress bar")
     relax = commands.add_parser("relax", parents=[common], help="relax one defect with the reference potential",
@@ -89,7 +90,7 @@ def _relax(options):
 def _study(options):
     from .study import Study
     study = Study(options.crystal, options.defect, options.cells, options.observations, options.degree, options.test_cell,
-                  options.count, options.seed, options.ridge)
+                  options.count, options.seed, options.ridge, pair=options.pair)
     rows = study.run(options.out, progress=not options.quiet)
     bad = sum(r["verdict"] != "applies" for r in rows)
     print(f"{len(rows)} points in {options.out}: study.csv, study.json, study.png; the prediction does not apply to {bad}")

@@ -95,6 +95,8 @@ def solve(blocks, weights, prior, ridge=RIDGE):
     weights : dict kind -> float; kinds that are absent or zero are not fitted
     prior : (K,) diagonal of Gamma
     """
+    if not ridge >= 0:
+        raise ValueError(f"ridge = {ridge}: the regularisation strength must not be negative")
     used = {k: w for k, w in weights.items() if w > 0}
     unknown = sorted(set(used) - set(blocks))
     if unknown:
@@ -125,7 +127,7 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
     """Fit to assembled blocks.
 
     observations : str or sequence     kinds to fit, e.g. "EF+FC" or ("E", "F", "FC"); see `parse_kinds`
-    weights : dict                     overrides of `WEIGHTS`
+    weights : dict                     overrides of `WEIGHTS`; a kind of your own needs its weight here
     degree : int                       a nested smaller basis; default the basis's own
     held_out : dict kind -> Block      for held-out errors
 
@@ -134,7 +136,12 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
     Fit
     """
     kinds = parse_kinds(observations)
-    weights = {k: {**WEIGHTS, **(weights or {})}[k] for k in kinds}
+    known = {**WEIGHTS, **(weights or {})}
+    if unweighted := [k for k in kinds if k not in known]:
+        raise ValueError(f"no weight for {', '.join(unweighted)}: give weights={{{unweighted[0]!r}: 1.0}}, or use one of {', '.join(WEIGHTS)}")
+    if bad := {k: known[k] for k in kinds if not 0 <= known[k] < np.inf}:
+        raise ValueError(f"weights must be non-negative numbers, got {bad}")
+    weights = {k: known[k] for k in kinds}
     index = np.arange(len(basis)) if degree is None else basis.subset(degree)
     own = {k: b.columns(index) for k, b in blocks.items()}
     theta, values, free = solve(own, weights, basis.prior[index], ridge)
@@ -149,12 +156,12 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
 
 def nested_basis(basis, degree):
     """The basis of smaller total degree that spans the leading columns of `basis`."""
-    return basis if degree in (None, basis.degree) else _basis(basis.cutoff, degree, basis.order, basis.r0)
+    return basis if degree in (None, basis.degree) else _basis(basis.cutoff, degree, basis.order, basis.r0, basis.pair)
 
 
 @lru_cache(maxsize=16)
-def _basis(cutoff, degree, order, r0):
-    return ACEBasis(cutoff, degree, order, r0)
+def _basis(cutoff, degree, order, r0, pair):
+    return ACEBasis(cutoff, degree, order, r0, pair=pair)
 
 
 def fit(observations, basis, reference, crystal, kinds="EF", **options):
@@ -164,7 +171,7 @@ def fit(observations, basis, reference, crystal, kinds="EF", **options):
 
 def parse_kinds(text):
     """"EFV+FC" -> ("E", "F", "V", "FC"); letters stand alone, FC and Fw (distance-weighted forces) follow a plus."""
-    if not isinstance(text, str):
+    if not isinstance(text, str):  # a sequence of kinds, perhaps with kinds of the caller's own
         return tuple(text)
     out = []
     for part in text.split("+"):

@@ -45,6 +45,7 @@ class Study:
     degrees : tuple of int      of the ACE basis: fit accuracy
     test_cell : int             size of the domain on which the defect error is measured
     count, seed, ridge, weights
+    pair : int                  finer pair functions, see `ACEBasis`
     """
 
     crystal: str = "W"
@@ -57,6 +58,7 @@ class Study:
     seed: int = 0
     ridge: float = RIDGE
     weights: dict = field(default_factory=dict)
+    pair: int = 1
 
     def __post_init__(self):
         for kinds in self.observations:
@@ -104,7 +106,7 @@ class Prepared:
     def __init__(self, study):
         self.study, self.potential = study, reference_potential(study.crystal)
         self.crystal = Crystal.equilibrium(self.potential)
-        self.basis = ACEBasis(self.potential.cutoff, max(study.degrees), r0=float(self.crystal.shells[0]))
+        self.basis = ACEBasis(self.potential.cutoff, max(study.degrees), r0=float(self.crystal.shells[0]), pair=study.pair)
         self.reference = Reference(self.potential, build_defect(study.defect, Supercell(self.crystal, study.test_cell)))
         self.held_out = self.assemble(max(study.cells), seed=study.seed + 1000)
         self._blocks = {}
