@@ -10,25 +10,14 @@ from mlipgen.widgets import Explorer, ExplorerData, Setting
 
 HERE = Path(__file__).parent
 CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer.css").read_text(encoding="utf-8")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 CASES = {"73 functions": {}, "multilattice": {"multilattice": True, "seed": 1},
          "165 functions": {"degrees": (6, 8, 10), "n_shells": 3, "seed": 2}}
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def page(chromium):
+def page(browser):
     """The harness in a fresh context; any console error, uncaught error or request beyond the disk fails the test."""
-    context = chromium.new_context(viewport={"width": 920, "height": 1200})
+    context = browser.new_context(viewport={"width": 920, "height": 1200})
     page, wrong = context.new_page(), []
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: wrong.append(str(e)))
@@ -331,10 +320,11 @@ def test_stiffness_is_that_of_the_hessians(small_study):
     """The reference is 1 in every tested direction; a fit's values come from its own Hessian."""
     from mlipgen.derivatives import force_constants, hessian_vector
     from mlipgen.neighbours import Neighbours
-    from mlipgen.widgets.explorer_builder import _grid_setting, _soft_modes, wave_vectors
+    from mlipgen.widgets.explorer_builder import _grid_setting
+    from mlipgen.widgets.explorer_factors import soft_modes, wave_vectors
     prepared, data = small_study
     reference = prepared.reference
-    W = _soft_modes(reference, 8)
+    W = soft_modes(reference, 8)
     gram = np.array([[np.sum(w * reference.hessian(v)) for v in W] for w in W])
     np.testing.assert_allclose(gram, np.eye(8), atol=1e-6)
     fit, ours = prepared.fit(4, "EF", 6), data.solve(_grid_setting(prepared.study, 4, "EF", 6))
@@ -368,3 +358,20 @@ def test_measured_points_and_relaxing_on_request(small_study):
 def test_still_figure_has_a_caption(small_study):
     html = Explorer(small_study[1]).fallback_figure().data
     assert html.startswith("<noscript>") and "<svg" in html and "<figcaption>W (bcc), vacancy." in html
+
+
+def test_cache_is_read_and_rebuilt(small_study, tmp_path, monkeypatch):
+    """The same study comes from the file, bit for bit and without preparing; changed sources are computed anew."""
+    from mlipgen.study import Study
+    from mlipgen.widgets import explorer_builder
+    prepared, _ = small_study
+    options = dict(grid=False, shells=4, near=20, modes=8, cache=tmp_path / "data.txt")
+    first = explorer_builder.explorer_data(prepared, **options)
+    monkeypatch.setattr(Study, "prepare", lambda self: pytest.fail("prepared although the cache was there"))
+    again = explorer_builder.explorer_data(prepared.study, **options)
+    setting = Setting(3, 6, 1e-6, {"F": 1.0})
+    assert again.solve(setting)["geometry"] == first.solve(setting)["geometry"]
+    monkeypatch.setattr(explorer_builder, "_sources", lambda: "other")
+    said = []
+    explorer_builder.explorer_data(prepared, **options, progress=said.append)
+    assert "linear response" in said

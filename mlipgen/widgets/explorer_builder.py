@@ -1,23 +1,19 @@
-"""From a study to the data of an explorer page: every factor the browser needs, computed once.
-
-Linear response with the *reference's* Hessian makes the predicted defect error a fixed linear map of the parameters:
-    du = H^-1 F theta,   |D du| = |S theta|,   <f, du> = |T theta|^2,   S'S = F'H^-1 D'D H^-1 F,   T'T = F'H^-1 F.
-"""
+"""From a study to the data of an explorer page: every factor the browser needs, computed once and cached."""
+import hashlib
+import os
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg import cholesky
 
 from ..ace import LinearACE
-from ..derivatives import energies_and_forces, force_constants, hessian_vector
-from ..equilibrium import linear_response
+from ..crystals import Supercell, build_defect
 from ..errors import measure
 from ..fitting import WEIGHTS, nested_basis, parse_kinds
-from ..neighbours import Neighbours
-from ..observations import Virial, _one_of_each_pair, bulk_site_energy
-from ..training import defect_configurations, strains, training_set
-from ..observations import Energy, Forces
-from .explorer_data import ExplorerData, Setting, r_factor
+from ..observations import bulk_site_energy
+from ..study import Study
+from .explorer_data import ExplorerData, Setting
+from .explorer_factors import near_atoms, observation_blocks, responses, shell_factors, stiffness
 
 #: The limits of the verdict: stiffness mismatch on the tested modes, predicted error as a fraction of |D ubar|.
 LIMITS = {"mismatch": 0.3, "geometry": 0.05}
@@ -42,41 +38,50 @@ error = defect_error(fit.model, study.reference)
 print(error.prediction.linear_geometry, error.measurement.geometry)"""
 
 
-def explorer_data(prepared, *, grid=True, shells=7, near=60, modes=16, noise_max=0.1, cache=None, progress=None):
+def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, noise_max=0.1, cache=None, progress=None):
     """Everything a page needs about one crystal and defect.
 
     Parameters
     ----------
-    prepared : Prepared         `Study(...).prepare()`: cells, degrees, test domain, seeds
+    study : Study or Prepared   cells, degrees, observations, test domain, seeds
     grid : bool or list         relax every (cell, kinds, degree) of the study's grid for the measured marks, or of the list
-    shells : int                shells of distance in which the error is resolved (3 for bases of more than 100 functions)
+    shells : int                shells of distance in which the error is resolved ; default 7, or 3 for more than 100 functions
     near : int                  atoms in the 3D view;  modes : soft modes for the stability test
     noise_max : float           eV/A, the right end of the noise control
-    cache : path, optional      read from here if it was built from the same study by the same library, else write it
+    cache : path, optional      read from here if it was built from the same study by the same sources, else write it
     progress : callable(text)
 
     Returns
     -------
     ExplorerData, with `.relax` set, so that an explorer with a kernel can relax for real
     """
-    study, say = prepared.study, progress or (lambda text: None)
-    key = [study.key, list(study.cells), list(study.degrees), list(study.observations), bool(grid), shells, near, modes]
+    say = progress or (lambda text: None)
+    if isinstance(study, Study):
+        prepare = lru_cache(study.prepare)  # reading the cache must not cost a preparation
+    else:
+        prepared, study = study, study.study
+        prepare = lambda: prepared  # noqa: E731
+    points = [list(point) for point in (study.grid() if grid is True else grid or ())]
+    key = [_sources(), study.key, list(study.cells), list(study.degrees), points, shells, near, modes, noise_max]
     if cache is not None and Path(cache).exists():
         data = ExplorerData.unpack(Path(cache).read_text())
         if data.meta["key"] == key:
-            data.relax = _relaxer(prepared, np.array(data.meta["order"]))
+            data.relax = _relaxer(prepare, np.array(data.meta["order"]))
             return data
+    say("reference and basis")
+    prepared = prepare()
     basis, reference = prepared.basis, prepared.reference
+    shells = shells or (7 if len(basis) <= 100 else 3)
     order = _nested_order(basis, study.degrees)
     arrays, factors = {"prior": basis.prior[order]}, {}
     say("observations")
-    _observation_blocks(prepared, order, arrays, factors)
+    observation_blocks(prepared, order, arrays, factors)
     say("linear response")
-    du = _responses(prepared, order, arrays)
-    shell_info = _shell_factors(reference, du, shells, arrays)
-    _near_atoms(reference, du, near, arrays)
+    du = responses(prepared, order, arrays)
+    shell_info = shell_factors(reference, du, shells, arrays)
+    near_atoms(reference, du, near, arrays)
     say("stability tests")
-    stiffness = _stiffness(prepared, order, modes, arrays)
+    families = stiffness(prepared, order, modes, arrays)
     crystal = prepared.crystal
     default = _grid_setting(study, study.cells[min(1, len(study.cells) - 1)], "EF", study.degrees[-1])
     meta = {
@@ -85,23 +90,32 @@ def explorer_data(prepared, *, grid=True, shells=7, near=60, modes=16, noise_max
         "degrees": list(study.degrees), "counts": [len(basis.subset(d)) for d in study.degrees],
         "cells": [{"size": n, "atoms": len(_defect(prepared, n))} for n in study.cells],
         "test_atoms": len(reference.defect), "factors": factors, "norm": reference.scale, "limits": LIMITS, "errors": ERRORS,
-        "shells": shell_info, "stiffness": stiffness, "weights": {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")},
+        "shells": shell_info, "stiffness": families, "weights": {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")},
         "default": vars(default), "noise_unit": "eV/Å", "noise_max": noise_max, "colour_range": [1e-6, 1e-2],
         "python": PYTHON.format(crystal=study.crystal, defect=study.defect, cells=study.cells, degrees=study.degrees,
                                 test_cell=study.test_cell, count=study.count, seed=study.seed), "measured": []}
-    data = ExplorerData(meta, arrays, _relaxer(prepared, order))
-    for cell, kinds, degree in (study.grid() if grid is True else grid or ()):
+    data = ExplorerData(meta, arrays, _relaxer(prepare, order))
+    for cell, kinds, degree in points:
         say(f"relaxing {kinds}, cell {cell}, degree {degree}")
         setting = _grid_setting(study, cell, kinds, degree)
         meta["measured"].append({**vars(setting), **data.relax(data, setting)})
     if cache is not None:
         Path(cache).parent.mkdir(parents=True, exist_ok=True)
-        Path(cache).write_text(data.pack())
+        own = Path(f"{cache}.{os.getpid()}")  # two chapters may build the same data at once
+        own.write_text(data.pack())
+        own.replace(cache)
     return data
 
 
+def _sources():
+    """Hash of the library's sources: a number from older code is never shown."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _defect(prepared, n):
-    from ..crystals import Supercell, build_defect
     return build_defect(prepared.study.defect, Supercell(prepared.crystal, n))
 
 
@@ -119,177 +133,12 @@ def _grid_setting(study, cell, kinds, degree):
     return Setting(cell, degree, study.ridge, weights, "distance" if "Fw" in kinds else "uniform")
 
 
-# ---------------------------------------------------------------------- the fit
-def _observation_blocks(prepared, order, arrays, factors):
-    """R-factors of [A y xi] of every kind: training ones per cell, held-out ones of other configurations and strains."""
-    study, d = prepared.study, prepared.crystal.dimension
-
-    def store(role, cell, observations, rng, keep):
-        draws, parts = {}, {}
-        for o in observations:
-            if o.kind in keep:
-                A, y = o.observe(prepared.basis)[:, order], o.observe(prepared.potential)
-                parts.setdefault(o.kind, []).append(np.column_stack([A, y, _noise(o, len(y), prepared.basis, rng, draws)]))
-        for kind, rows in parts.items():
-            name = f"R/{role}/{kind}/{cell}"
-            arrays[name] = r_factor(np.concatenate(rows))
-            factors[name] = 1.0 / np.sqrt(len(rows))  # root mean square over configurations, as Fit.errors
-
-    for n in study.cells:
-        observations = training_set(prepared.potential, prepared.crystal, study.defect, n, study.count, study.seed)
-        store("train", n, observations, np.random.default_rng([study.seed, n]), ("E", "F", "Fw"))
-    store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
-    configurations = defect_configurations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count,
-                                           study.seed + 1000)
-    held = [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
-    held += [Virial(prepared.crystal, F) for F in strains(d, (0.01,))[1:]]
-    store("held", "any", held, np.random.default_rng(0), ("E", "F", "Fw", "V"))
-
-
-def _noise(o, count, basis, rng, draws):
-    """One noise draw in the units of the observation: sigma eV/A on forces, sigma eV on energies and virials, sigma eV/A^2
-    on force constants, each carried through the observation's own weights."""
-    if o.kind == "F":
-        draws[id(o.configuration)] = rng.standard_normal(count)
-        return draws[id(o.configuration)]
-    if o.kind == "Fw":  # the same labels, weighted
-        c = o.configuration
-        return draws[id(c)] * np.repeat(1.0 + c.distances(), c.positions.shape[1])
-    xi = rng.standard_normal(count)
-    if o.kind == "FC":
-        # a potential's own table, so that the weights sit on the rows that `observe` returned
-        table = force_constants(basis, o.crystal)
-        half = _one_of_each_pair(table)
-        xi *= np.repeat((1.0 + np.linalg.norm(table.xi[half], axis=1)) ** 2, o.crystal.dimension**2)
-    return xi
-
-
-# ---------------------------------------------------------------------- the prediction
-def _responses(prepared, order, arrays):
-    """du_k = H_ref^-1 f_k for every basis function: (n, d, K), A; stores "energy" and "R/T"."""
-    reference, basis = prepared.reference, prepared.basis
-    x, cell = reference.equilibrium.positions, reference.defect.cell
-    V, F = energies_and_forces(basis, Neighbours(x, cell, basis.cutoff), x)
-    V, F = V[:, order], F[..., order]
-    e = (V - bulk_site_energy(basis, prepared.crystal)[order]).sum(axis=0)
-    arrays["energy"] = np.append(e, -reference.formation_energy)
-    F -= F.mean(axis=0)
-    du = np.stack([linear_response(reference.hessian, F[..., k], reference.preconditioner, rtol=1e-9)
-                   for k in range(len(order))], axis=-1)
-    # <f, du> = |T theta|^2.  In a basis that is orthonormal in |D.| the matrix is well conditioned, so its Cholesky factor
-    # keeps the digits that F'H^-1 F would have lost.  Symmetry leaves fewer independent displacements than functions:
-    # combinations that move nothing to eight digits are left out.
-    K, scaled = len(order), du.reshape(-1, len(order)) / arrays["prior"]
-    S = r_factor(_differences(reference, du).reshape(-1, K) / arrays["prior"])
-    _, s, Vt = np.linalg.svd(S)
-    moving = s > 1e-8 * s[0]
-    V, s = Vt[moving].T, s[moving]
-    C = (scaled @ V / s).T @ ((F.reshape(-1, K) / arrays["prior"]) @ V / s)
-    T = cholesky(0.5 * (C + C.T)) @ (s[:, None] * V.T) * arrays["prior"]
-    arrays["R/T"] = r_factor(np.column_stack([T, np.zeros(len(T))]))
-    return du
-
-
-def _differences(reference, du):
-    """D du over the pairs of the energy norm: (n_pairs, d, K)."""
-    return reference.norm._pairs.differences(du)
-
-
-def _shell_factors(reference, du, count, arrays):
-    """R-factors S of D du by shells of distance from the defect, and what the shells are."""
-    defect, K = reference.defect, du.shape[-1]
-    r = defect.distance()
-    half = 0.5 * min(np.linalg.norm(row) for row in defect.cell)
-    edges = np.concatenate([[0.0], np.geomspace(1.25 * defect.crystal.shells[0], 0.95 * half, count - 1), [np.inf]])
-    pairs, D = np.digitize(r, edges)[reference.norm._pairs.i] - 1, _differences(reference, du)
-    info, own = [], reference.norm.shells(reference.equilibrium.u, edges)
-    for s in range(count):
-        rows = D[pairs == s].reshape(-1, K)
-        if not len(rows):
-            continue
-        sites = (r >= edges[s]) & (r < edges[s + 1])
-        arrays[f"R/S/{len(info)}"] = r_factor(np.column_stack([rows, np.zeros(len(rows))]))
-        info.append({"r": float(r[sites].mean()), "sites": int(sites.sum()), "reference": float(own[s]),
-                     "edges": [float(edges[s]), float(min(edges[s + 1], r.max() + 1e-9))],
-                     "periodic": bool(edges[s + 1] > half)})
-    return info
-
-
-def _near_atoms(reference, du, count, arrays):
-    """Positions and displacement maps of the atoms nearest the defect, in single precision: colours need no more."""
-    from ..crystals import minimum_image
-    defect = reference.defect
-    r = np.sort(defect.distance())
-    gaps = np.flatnonzero(np.diff(r[:count + 1]) > 1e-3)  # whole coordination shells, so that symmetry shows
-    nearest = np.argsort(defect.distance(), kind="stable")[:gaps[-1] + 1 if len(gaps) else count]
-    offset = minimum_image(reference.equilibrium.positions[nearest] - defect.centre, defect.cell)
-    d, K = offset.shape[1], du.shape[-1]
-    positions = np.zeros((len(nearest), 3))
-    positions[:, :d] = offset
-    U = np.zeros((len(nearest), 3, K + 1))
-    U[:, :d, :K] = du[nearest]
-    arrays["near/positions"], arrays["near/U"] = positions, U.reshape(-1, K + 1).astype(np.float32).astype(float)
-
-
-# ---------------------------------------------------------------------- the verdict
-def _stiffness(prepared, order, modes, arrays):
-    """Hessians of the basis functions on soft modes of the defect and on plane waves, whitened by the reference's."""
-    reference, basis, crystal = prepared.reference, prepared.basis, prepared.crystal
-    x, K = reference.equilibrium.positions, len(order)
-    W = _soft_modes(reference, modes)
-    neighbours = Neighbours(x, reference.defect.cell, basis.cutoff)
-    upper = np.triu_indices(len(W))
-    M = np.zeros((len(W), len(W), K + 1))
-    for j, w in enumerate(W):
-        M[:, j, :K] = np.einsum("mnd,ndk->mk", W, hessian_vector(basis, neighbours, x, w))[:, order]
-    arrays["stiffness/0"] = M[upper[0], upper[1]].T[None]
-    ks = wave_vectors(crystal)
-    table, own = force_constants(basis, crystal), force_constants(prepared.potential, crystal)
-    flat, size = [], len(crystal.primitive_atoms) * crystal.dimension
-    complex_ = len(crystal.primitive_atoms) > 1  # one atom a cell: inversion makes D(k) real
-    upper, strict = np.triu_indices(size), np.triu_indices(size, 1)
-    for k in ks:
-        C = np.linalg.inv(np.linalg.cholesky(own.dynamical_matrix(k)))
-        D = np.einsum("ip,pqb,jq->ijb", C, table.dynamical_matrix(k)[..., order], C.conj())
-        parts = [D[upper].real] + ([D[strict].imag] if complex_ else [])
-        flat.append(np.column_stack([np.concatenate(parts), np.zeros(sum(map(len, parts)))]).T)
-    arrays["stiffness/1"] = np.array(flat)
-    return [{"what": "the defect", "size": len(W), "complex": False},
-            {"what": "the perfect crystal", "size": size, "complex": complex_}]
-
-
-def _soft_modes(reference, count):
-    """The softest ways to push the atoms around the defect, with W'HW = 1: (count, n, d)."""
-    d = reference.equilibrium.positions.shape[1]
-    nearest = np.argsort(reference.defect.distance(), kind="stable")[: -(-2 * count // d)]
-    w = []
-    for i in nearest:
-        for c in range(d):
-            f = np.zeros_like(reference.equilibrium.positions)
-            f[i, c] = 1.0
-            w.append(linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-9))
-    w = np.array(w)
-    compliance = w[:, nearest].reshape(len(w), -1)  # e_i' H^-1 e_j; the net force is taken out on both sides
-    values, vectors = np.linalg.eigh(0.5 * (compliance + compliance.T))
-    top = slice(-1, -count - 1, -1)
-    return np.einsum("im,ind->mnd", vectors[:, top] / np.sqrt(values[top]), w)
-
-
-def wave_vectors(crystal, generic=7):
-    """Wave vectors (n, d), 1/A: along the axes, face and body diagonals of the reciprocal cell, and generic ones."""
-    d = crystal.dimension
-    directions = [np.eye(d)[0], np.eye(d)[0] + np.eye(d)[1]] + ([np.ones(3)] if d == 3 else [])
-    fractions = [t * v for v in directions for t in ((0.08, 0.25, 0.5, 0.75, 0.95) if v.sum() == 1 else (0.08, 0.2, 0.35, 0.5))]
-    golden = 1.0 / np.array([1.22074408, 1.22074408**2, 1.22074408**3])[:d]  # a low-discrepancy (Kronecker) sequence
-    fractions += [(n * golden) % 1.0 - 0.5 for n in range(1, generic + 1)]
-    return 2 * np.pi * np.array(fractions) @ np.linalg.inv(crystal.cell).T
-
-
 # ---------------------------------------------------------------------- the truth
-def _relaxer(prepared, order):
+def _relaxer(prepare, order):
     """relax(data, setting, progress, cancelled): fit, relax on the large domain, and measure."""
 
     def relax(data, setting, progress=None, cancelled=None):
+        prepared = prepare()
         edges = [s["edges"][0] for s in data.meta["shells"]] + [np.inf]
         basis, index = nested_basis(prepared.basis, setting.degree), prepared.basis.subset(setting.degree)
         full, theta = np.zeros(len(order)), data.theta(setting)

@@ -1,0 +1,180 @@
+"""The factors of an explorer page, each from a prepared study and its basis in nested order.
+
+Linear response with the *reference's* Hessian makes the predicted defect error a fixed linear map of the parameters:
+    du = H^-1 F theta,   |D du| = |S theta|,   <f, du> = |T theta|^2,   S'S = F'H^-1 D'D H^-1 F,   T'T = F'H^-1 F.
+"""
+import numpy as np
+from scipy.linalg import cholesky
+
+from ..crystals import minimum_image
+from ..derivatives import energies_and_forces, force_constants, hessian_vector
+from ..equilibrium import linear_response
+from ..neighbours import Neighbours
+from ..observations import Energy, Forces, Virial, _one_of_each_pair, bulk_site_energy
+from ..training import defect_configurations, strains, training_set
+from .explorer_data import r_factor
+
+
+# ---------------------------------------------------------------------- the fit
+def observation_blocks(prepared, order, arrays, factors):
+    """R-factors of [A y xi] of every kind: training ones per cell, held-out ones of other configurations and strains."""
+    study, d = prepared.study, prepared.crystal.dimension
+
+    def store(role, cell, observations, rng, keep):
+        draws, parts = {}, {}
+        for o in observations:
+            if o.kind in keep:
+                A, y = o.observe(prepared.basis)[:, order], o.observe(prepared.potential)
+                parts.setdefault(o.kind, []).append(np.column_stack([A, y, _noise(o, len(y), prepared.basis, rng, draws)]))
+        for kind, rows in parts.items():
+            name = f"R/{role}/{kind}/{cell}"
+            arrays[name] = r_factor(np.concatenate(rows))
+            factors[name] = 1.0 / np.sqrt(len(rows))  # root mean square over configurations, as Fit.errors
+
+    for n in study.cells:
+        observations = training_set(prepared.potential, prepared.crystal, study.defect, n, study.count, study.seed)
+        store("train", n, observations, np.random.default_rng([study.seed, n]), ("E", "F", "Fw"))
+    store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
+    configurations = defect_configurations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count,
+                                           study.seed + 1000)
+    held = [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
+    held += [Virial(prepared.crystal, F) for F in strains(d, (0.01,))[1:]]
+    store("held", "any", held, np.random.default_rng(0), ("E", "F", "Fw", "V"))
+
+
+def _noise(o, count, basis, rng, draws):
+    """One noise draw in the units of the observation: sigma eV/A on forces, sigma eV on energies and virials, sigma eV/A^2
+    on force constants, each carried through the observation's own weights."""
+    if o.kind == "F":
+        draws[id(o.configuration)] = rng.standard_normal(count)
+        return draws[id(o.configuration)]
+    if o.kind == "Fw":  # the same labels, weighted
+        c = o.configuration
+        return draws[id(c)] * np.repeat(1.0 + c.distances(), c.positions.shape[1])
+    xi = rng.standard_normal(count)
+    if o.kind == "FC":
+        # the basis's own table, so that the weights sit on the rows that `observe` returned
+        table = force_constants(basis, o.crystal)
+        half = _one_of_each_pair(table)
+        xi *= np.repeat((1.0 + np.linalg.norm(table.xi[half], axis=1)) ** 2, o.crystal.dimension**2)
+    return xi
+
+
+# ---------------------------------------------------------------------- the prediction
+def responses(prepared, order, arrays):
+    """du_k = H_ref^-1 f_k for every basis function: (n, d, K), A; stores "energy" and "R/T"."""
+    reference, basis = prepared.reference, prepared.basis
+    x, cell = reference.equilibrium.positions, reference.defect.cell
+    V, F = energies_and_forces(basis, Neighbours(x, cell, basis.cutoff), x)
+    V, F = V[:, order], F[..., order]
+    e = (V - bulk_site_energy(basis, prepared.crystal)[order]).sum(axis=0)
+    arrays["energy"] = np.append(e, -reference.formation_energy)
+    F -= F.mean(axis=0)
+    du = np.stack([linear_response(reference.hessian, F[..., k], reference.preconditioner, rtol=1e-9)
+                   for k in range(len(order))], axis=-1)
+    # <f, du> = |T theta|^2.  In a basis that is orthonormal in |D.| the matrix is well conditioned, so its Cholesky factor
+    # keeps the digits that F'H^-1 F would have lost.  Symmetry leaves fewer independent displacements than functions:
+    # combinations that move nothing to eight digits are left out.
+    K, scaled = len(order), du.reshape(-1, len(order)) / arrays["prior"]
+    S = r_factor(_differences(reference, du).reshape(-1, K) / arrays["prior"])
+    _, s, Vt = np.linalg.svd(S)
+    moving = s > 1e-8 * s[0]
+    V, s = Vt[moving].T, s[moving]
+    C = (scaled @ V / s).T @ ((F.reshape(-1, K) / arrays["prior"]) @ V / s)
+    T = cholesky(0.5 * (C + C.T)) @ (s[:, None] * V.T) * arrays["prior"]
+    arrays["R/T"] = r_factor(np.column_stack([T, np.zeros(len(T))]))
+    return du
+
+
+def _differences(reference, du):
+    """D du over the pairs of the energy norm: (n_pairs, d, K)."""
+    return reference.norm._pairs.differences(du)
+
+
+def shell_factors(reference, du, count, arrays):
+    """R-factors S of D du by shells of distance from the defect, and what the shells are."""
+    defect, K = reference.defect, du.shape[-1]
+    r = defect.distance()
+    half = 0.5 * min(np.linalg.norm(row) for row in defect.cell)
+    edges = np.concatenate([[0.0], np.geomspace(1.25 * defect.crystal.shells[0], 0.95 * half, count - 1), [np.inf]])
+    pairs, D = np.digitize(r, edges)[reference.norm._pairs.i] - 1, _differences(reference, du)
+    info, own = [], reference.norm.shells(reference.equilibrium.u, edges)
+    for s in range(count):
+        rows = D[pairs == s].reshape(-1, K)
+        if not len(rows):
+            continue
+        sites = (r >= edges[s]) & (r < edges[s + 1])
+        arrays[f"R/S/{len(info)}"] = r_factor(np.column_stack([rows, np.zeros(len(rows))]))
+        info.append({"r": float(r[sites].mean()), "sites": int(sites.sum()), "reference": float(own[s]),
+                     "edges": [float(edges[s]), float(min(edges[s + 1], r.max() + 1e-9))],
+                     "periodic": bool(edges[s + 1] > half)})
+    return info
+
+
+def near_atoms(reference, du, count, arrays):
+    """Positions and displacement maps of the atoms nearest the defect, in single precision: colours need no more."""
+    defect = reference.defect
+    r = np.sort(defect.distance())
+    gaps = np.flatnonzero(np.diff(r[:count + 1]) > 1e-3)  # whole coordination shells, so that symmetry shows
+    nearest = np.argsort(defect.distance(), kind="stable")[:gaps[-1] + 1 if len(gaps) else count]
+    offset = minimum_image(reference.equilibrium.positions[nearest] - defect.centre, defect.cell)
+    d, K = offset.shape[1], du.shape[-1]
+    positions = np.zeros((len(nearest), 3))
+    positions[:, :d] = offset
+    U = np.zeros((len(nearest), 3, K + 1))
+    U[:, :d, :K] = du[nearest]
+    arrays["near/positions"], arrays["near/U"] = positions, U.reshape(-1, K + 1).astype(np.float32).astype(float)
+
+
+# ---------------------------------------------------------------------- the verdict
+def stiffness(prepared, order, modes, arrays):
+    """Hessians of the basis functions on soft modes of the defect and on plane waves, whitened by the reference's."""
+    reference, basis, crystal = prepared.reference, prepared.basis, prepared.crystal
+    x, K = reference.equilibrium.positions, len(order)
+    W = soft_modes(reference, modes)
+    neighbours = Neighbours(x, reference.defect.cell, basis.cutoff)
+    upper = np.triu_indices(len(W))
+    M = np.zeros((len(W), len(W), K + 1))
+    for j, w in enumerate(W):
+        M[:, j, :K] = np.einsum("mnd,ndk->mk", W, hessian_vector(basis, neighbours, x, w))[:, order]
+    arrays["stiffness/0"] = M[upper[0], upper[1]].T[None]
+    ks = wave_vectors(crystal)
+    table, own = force_constants(basis, crystal), force_constants(prepared.potential, crystal)
+    flat, size = [], len(crystal.primitive_atoms) * crystal.dimension
+    complex_ = len(crystal.primitive_atoms) > 1  # one atom a cell: inversion makes D(k) real
+    upper, strict = np.triu_indices(size), np.triu_indices(size, 1)
+    for k in ks:
+        C = np.linalg.inv(np.linalg.cholesky(own.dynamical_matrix(k)))
+        D = np.einsum("ip,pqb,jq->ijb", C, table.dynamical_matrix(k)[..., order], C.conj())
+        parts = [D[upper].real] + ([D[strict].imag] if complex_ else [])
+        flat.append(np.column_stack([np.concatenate(parts), np.zeros(sum(map(len, parts)))]).T)
+    arrays["stiffness/1"] = np.array(flat)
+    return [{"what": "the defect", "size": len(W), "complex": False},
+            {"what": "the perfect crystal", "size": size, "complex": complex_}]
+
+
+def soft_modes(reference, count):
+    """The softest ways to push the atoms around the defect, with W'HW = 1: (count, n, d)."""
+    d = reference.equilibrium.positions.shape[1]
+    nearest = np.argsort(reference.defect.distance(), kind="stable")[: -(-2 * count // d)]
+    w = []
+    for i in nearest:
+        for c in range(d):
+            f = np.zeros_like(reference.equilibrium.positions)
+            f[i, c] = 1.0
+            w.append(linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-9))
+    w = np.array(w)
+    compliance = w[:, nearest].reshape(len(w), -1)  # e_i' H^-1 e_j; the net force is taken out on both sides
+    values, vectors = np.linalg.eigh(0.5 * (compliance + compliance.T))
+    top = slice(-1, -count - 1, -1)
+    return np.einsum("im,ind->mnd", vectors[:, top] / np.sqrt(values[top]), w)
+
+
+def wave_vectors(crystal, generic=7):
+    """Wave vectors (n, d), 1/A: along the axes, face and body diagonals of the reciprocal cell, and generic ones."""
+    d = crystal.dimension
+    directions = [np.eye(d)[0], np.eye(d)[0] + np.eye(d)[1]] + ([np.ones(3)] if d == 3 else [])
+    fractions = [t * v for v in directions for t in ((0.08, 0.25, 0.5, 0.75, 0.95) if v.sum() == 1 else (0.08, 0.2, 0.35, 0.5))]
+    golden = 1.0 / np.array([1.22074408, 1.22074408**2, 1.22074408**3])[:d]  # a low-discrepancy (Kronecker) sequence
+    fractions += [(n * golden) % 1.0 - 0.5 for n in range(1, generic + 1)]
+    return 2 * np.pi * np.array(fractions) @ np.linalg.inv(crystal.cell).T
