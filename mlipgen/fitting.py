@@ -177,7 +177,7 @@ def parse_kinds(text):
     for part in text.split("+"):
         out += [part] if part in ("FC", "Fw") else list(part)
     bad = [k for k in out if k not in WEIGHTS]
-    if bad or not out or len(set(out)) < len(out):
+    if bad or not all(text.split("+")) or len(set(out)) < len(out):
         raise ValueError(f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
                          "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC")
     return tuple(out)
