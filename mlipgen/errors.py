@@ -36,6 +36,10 @@ class EnergyNorm:
         n = len(self._pairs.offsets) - 1
         return np.bincount(self._pairs.i, (self._pairs.differences(u) ** 2).sum(axis=1), n)
 
+    def differences(self, u):
+        """D u on the pairs, shape (n_pairs, d): |Du|^2 is the sum of their squares."""
+        return self._pairs.differences(u)
+
     def gram(self, u):
         """D'D u, shape (n_sites, d): |Du|^2 = <u, gram(u)>."""
         return -self._pairs.divergence(self._pairs.differences(u))
