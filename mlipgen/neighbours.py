@@ -59,5 +59,5 @@ class Neighbours:
         G : (n_pairs, ...) -> (n_sites, ...)
         """
         from ._scatter import outflow
-        flat = np.ascontiguousarray(G.reshape(len(G), -1))
+        flat = np.ascontiguousarray(G.reshape(len(G), int(np.prod(G.shape[1:]))))  # -1 fails without pairs
         return outflow(flat, self.i, self.j, len(self.built_at)).reshape((len(self.built_at),) + G.shape[1:])
