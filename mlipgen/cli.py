@@ -13,6 +13,15 @@ def _integers(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a list of positive integers; write for example 3,4,5") from None
 
 
+def _positive(text):
+    try:
+        value = int(text)
+        assert value > 0
+        return value
+    except (ValueError, AssertionError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer") from None
+
+
 def _observations(text):
     from .fitting import parse_kinds
     try:
@@ -49,8 +58,8 @@ def parser():
     study.add_argument("--observations", type=_observations, default=("E", "EF", "EFV", "EF+FC", "EFV+FC"), metavar="SET,SET,...",
                        help="sets made of E energies, F forces, V virials, +FC force constants, +Fw distance-weighted forces")
     study.add_argument("--degree", type=_integers, default=(6, 8, 10), metavar="D,D,...", help="total degrees of the ACE basis")
-    study.add_argument("--test-cell", type=int, default=10, metavar="N", help="size of the domain where the error is measured")
-    study.add_argument("--count", type=int, default=10, help="training configurations per cell")
+    study.add_argument("--test-cell", type=_positive, default=10, metavar="N", help="size of the domain where the error is measured")
+    study.add_argument("--count", type=_positive, default=10, help="training configurations per cell")
     study.add_argument("--seed", type=int, default=0, help="of the rattled configurations")
     study.add_argument("--ridge", type=float, default=1e-6, help="regularisation strength")
     study.add_argument("--pair", type=int, default=1, help="pair functions reach n = PAIR * degree: 2 fits metals several times better")
@@ -58,7 +67,7 @@ def parser():
     study.add_argument("--quiet", action="store_true", help="no progress bar")
     relax = commands.add_parser("relax", parents=[common], help="relax one defect with the reference potential",
                                 description="Relax one defect and report its formation energy and the cost.")
-    relax.add_argument("--cell", type=int, default=6, metavar="N", help="cell size in unit cells (default 6)")
+    relax.add_argument("--cell", type=_positive, default=6, metavar="N", help="cell size in unit cells (default 6)")
     relax.add_argument("--tolerance", type=float, default=1e-8, help="largest force left, eV/A (default 1e-8)")
     relax.add_argument("--json", action="store_true", help="print JSON")
     return main

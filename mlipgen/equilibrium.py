@@ -140,6 +140,8 @@ def relax(model, defect, start=None, green=None, tolerance=1e-8, max_evaluations
     ------
     Unstable, LeftBasin, NotConverged, ValueError (cell thinner than twice the cutoff)
     """
+    if not tolerance > 0:
+        raise ValueError(f"tolerance = {tolerance}: give a positive largest force in eV/A, e.g. 1e-8")
     require_thickness(defect.cell, model.cutoff, what=f"the {'x'.join(map(str, defect.homogeneous.n))} cell")
     P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
     x0 = (defect.positions if start is None else start).copy()
@@ -177,7 +179,8 @@ def relax(model, defect, start=None, green=None, tolerance=1e-8, max_evaluations
                 break
             t *= max(0.1, min(0.5, -0.5 * t * slope / (gain - t * slope)))
             if t < 1e-6 or evaluations >= max_evaluations:
-                raise NotConverged(f"the line search failed at a largest force of {worst:.2e} eV/A")
+                raise NotConverged(f"the line search failed at a largest force of {worst:.2e} eV/A, tolerance {tolerance:.1e}: "
+                                   "is the tolerance below rounding, or the model not smooth?")
         s, y = t * p, f - ft
         if (s * y).sum() > 0:
             history.append((s, y, 1.0 / (s * y).sum()))

@@ -71,9 +71,9 @@ class Study:
 
     @property
     def key(self):
-        """Fingerprint of everything a point depends on besides its own place in the grid."""
+        """Fingerprint of everything a point depends on besides its own place in the grid (held-out cells are the largest)."""
         own = {k: v for k, v in asdict(self).items() if k not in ("cells", "observations", "degrees")}
-        return hashlib.sha256(json.dumps([__version__, max(self.degrees), own], sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps([__version__, max(self.degrees), max(self.cells), own], sort_keys=True).encode()).hexdigest()[:12]
 
     def grid(self):
         return [(n, kinds, degree) for n in self.cells for degree in self.degrees for kinds in self.observations]
