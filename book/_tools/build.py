@@ -40,12 +40,16 @@ REDIRECT = """<!doctype html>
 
 
 def finish():
-    """Two small repairs: a whole front page, and no font preloads, which browsers refuse for pages opened from disk."""
+    """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened from disk; the same id
+    for every exercise, solution and theorem of a page; a front page without a title; static files that changed while
+    no chapter did, which Sphinx does not copy again."""
+    shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
+    repeated = re.compile(r'(<section[^>]*) id="(exercise|solution|proof)-content"')
     for page in PAGES.rglob("*.html"):
         text = page.read_text()
-        if (shorter := preload.sub("", text)) != text:
-            page.write_text(shorter)
+        if (repaired := repeated.sub(r"\1", preload.sub("", text))) != text:
+            page.write_text(repaired)
     (PAGES / "index.html").write_text(REDIRECT)
 
 

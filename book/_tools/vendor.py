@@ -30,7 +30,10 @@ NPM = {
     "@jupyter-widgets/html-manager": (
         "1.0.15",
         "5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
-        {"dist/embed-amd.js": "embed-amd.js"}),
+        {"dist/embed-amd.js": "embed-amd.js",  # and the icon fonts that its style names
+         "dist/1551f4f60c37af51121f.woff2": "1551f4f60c37af51121f.woff2",
+         "dist/7a3337626410ca2f4071.woff2": "7a3337626410ca2f4071.woff2",
+         "dist/d878b0a6a1144760244f.woff2": "d878b0a6a1144760244f.woff2"}),
     "mathjax": ("3.2.2",
                 "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
                 {"es5/tex-mml-chtml.js": "mathjax/tex-mml-chtml.js",
