@@ -36,7 +36,7 @@ class Neighbours:
             full, box, self.pbc + [False] * (3 - d), quantities="ijS")
         order = np.argsort(i, kind="stable")  # vesin orders by half pairs; kernels want one run of pairs a site
         self.i, self.j = i[order].astype(np.int64), j[order].astype(np.int64)
-        self.shift = S[order, :d] @ self.cell
+        self.shift = np.ascontiguousarray(S[order, :d] @ self.cell)
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(np.int64)
         self.built_at = positions.copy()
         self.builds += 1
@@ -47,7 +47,8 @@ class Neighbours:
         moved = ((positions - self.built_at) ** 2).sum(axis=1).max() if len(positions) else 0.0
         if not moved <= (0.5 * self.skin) ** 2 + 1e-24:  # also true for nan
             self._build(positions)
-        return self.differences(positions) + self.shift
+        from ._scatter import gather_vectors
+        return gather_vectors(np.ascontiguousarray(positions, float), self.i, self.j, self.shift)
 
     def differences(self, u):
         """Finite differences u_j - u_i of a site function of any trailing shape."""
