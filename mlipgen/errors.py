@@ -87,10 +87,24 @@ class Reference:
         self.equilibrium = relax(potential, defect, green=self.green, tolerance=tolerance)
         self.norm = EnergyNorm(self.equilibrium)
         self.hessian = hessian_at(potential, self.equilibrium.positions, defect.cell)
+        self._require_minimum()
         self.formation_energy = formation_energy(potential, self.equilibrium)
         interstitial = len(defect) > len(defect.homogeneous)
         core = 1.5 * defect.crystal.shells[0] if interstitial else 0.0
         self.scale = self.norm.reference_scale(self.equilibrium.u, core)
+
+
+    def _require_minimum(self):
+        """The theory needs a strongly stable minimiser; a relaxation that keeps the start's symmetry may end on a saddle.
+
+        Conjugate gradients on a force without symmetry meet any negative direction.
+        """
+        f = np.random.default_rng(0).normal(size=self.defect.positions.shape)
+        try:
+            linear_response(self.hessian, f, self.preconditioner, rtol=1e-4)
+        except Unstable as error:
+            raise Unstable(f"the relaxed {self.defect.name} is a saddle point of this potential, not a minimum: {error}; "
+                           "choose another defect, e.g. another dumbbell direction") from None
 
 
 def formation_energy(potential, equilibrium):
