@@ -41,7 +41,7 @@ test: book
 
 live: $(STAMP)
 	@echo "Opening JupyterLab on the chapters; stop it with Ctrl-C ..."
-	$(BIN)/jupyter lab book
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) book
 
 refresh: $(STAMP)
 	@for chapter in $(CHAPTERS); do echo "executing $$chapter (up to a minute)"; \
