@@ -8,6 +8,7 @@ relaxed <111> dumbbell is a saddle point (negative stability constant).
 """
 import os
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,15 +45,26 @@ SYSTEMS = (
     CensusStudy("Cu", "dumbbell-100", cells=(4, 5), test_cell=5, **_SMALL),
     CensusStudy("Cu", "vacancy", cells=(4, 5), test_cell=6, **_SMALL),
     CensusStudy("Si", "dumbbell-110", cells=(2, 3), degrees=(6, 8, 10), test_cell=4),
-    CensusStudy("W", "dumbbell-110", cells=(3, 4, 5), test_cell=7, **_SMALL),
-    CensusStudy("W", "vacancy", cells=(3, 4, 5), degrees=(6, 8, 10), test_cell=7),
+    CensusStudy("W", "dumbbell-110", cells=(3, 4), test_cell=6, **_SMALL),
+    CensusStudy("W", "vacancy", cells=(3, 4), degrees=(6, 8, 10), test_cell=6),
 )
 
 
 def _run(study, out):
-    import numba
-    numba.set_num_threads(1)  # the processes share the cores
     return study.run(out, progress=False)
+
+
+@contextmanager
+def _one_thread_each():
+    """Processes started inside use one thread: they share the cores, and threads of small matrices mostly wait for each other."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    before = {n: os.environ.get(n) for n in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def run(systems=SYSTEMS, seeds=(0, 1), out=None, workers=None):
@@ -68,7 +80,7 @@ def run(systems=SYSTEMS, seeds=(0, 1), out=None, workers=None):
     if workers == 1:
         parts = map(_run, studies, folders)
     else:  # spawned, not forked: compiled kernels hold threads
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             parts = list(pool.map(_run, studies, folders))
     return [row for part in parts for row in part]
 
