@@ -122,7 +122,7 @@ def test_visible_code_is_short(path):
         lines = [line for line in cell.source.splitlines() if line.strip()]
         if not tags(cell) & HIDDEN:
             assert len(lines) <= 15, f"{len(lines)} lines: {where(path, nb, cell)}"
-            assert max(map(len, lines)) <= 140, f"a line too long to read: {where(path, nb, cell)}"
+            assert max(map(len, lines)) <= 160, f"a line too long to read: {where(path, nb, cell)}"
 
 
 @chapters
