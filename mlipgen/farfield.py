@@ -3,11 +3,9 @@
 Decay |D^j u| ~ r^(1-d-j), the elastic dipole that sets its strength, the continuum's prediction, the stability constant,
 and the convergence with the supercell.  Lengths in A, energies in eV.
 """
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, lobpcg
 from scipy.spatial import cKDTree
 
 from .crystals import Supercell, build_defect, minimum_image
@@ -207,32 +205,15 @@ def lattice_stability(potential, crystal, samples=8):
     return float(lowest)
 
 
-def stability_constant(potential, equilibrium, green=None, seed=0, modes=4, tolerance=1e-4):
-    """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable.
+def stability_constant(potential, equilibrium, green=None, **options):
+    """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable, negative a saddle.
 
-    Block conjugate gradients (LOBPCG) with the lattice Green's function as preconditioner; translations projected out.
+    options : of `bound.extreme_eigenvalue`
     """
+    from .bound import extreme_eigenvalue
     defect, x = equilibrium.defect, equilibrium.positions
-    H, P = hessian_at(potential, x, defect.cell), (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
-    pairs = EnergyNorm(equilibrium)._pairs
-    shape, n = x.shape, x.size
-
-    def operator(apply):
-        def block(V):
-            V = V.reshape(n, -1)
-            return np.stack([apply(v.reshape(shape)).ravel() for v in V.T], axis=1)
-        return LinearOperator((n, n), matvec=lambda v: block(v)[:, 0], matmat=block, dtype=float)
-
-    start = np.random.default_rng(seed).standard_normal((n, modes))
-    start = np.stack([P(v.reshape(shape)).ravel() for v in start.T], axis=1)
-    # Translations have neither energy nor norm: shift them to a ratio of 100 eV/A^2, out of the way.
-    norm = operator(lambda v: v.mean(axis=0) - pairs.divergence(np.ascontiguousarray(pairs.differences(v))))
-    shifted, precondition = operator(lambda v: 100 * v.mean(axis=0) + H(v)), operator(lambda v: P(v) + v.mean(axis=0))
-    with warnings.catch_warnings():  # LOBPCG warns when it stops early: the Rayleigh quotient below is an upper bound anyway
-        warnings.simplefilter("ignore", UserWarning)
-        _, vectors = lobpcg(shifted, start, B=norm, M=precondition, largest=False, maxiter=60, tol=tolerance)
-    v = vectors[:, 0].reshape(shape)
-    return float((v * H(v)).sum() / (pairs.differences(v) ** 2).sum())
+    P = (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
+    return extreme_eigenvalue(hessian_at(potential, x, defect.cell), EnergyNorm(equilibrium).gram, P, x.shape, "smallest", **options)[0]
 
 
 @dataclass(frozen=True)
