@@ -360,6 +360,16 @@ def test_still_figure_has_a_caption(small_study):
     assert html.startswith("<noscript>") and "<svg" in html and "<figcaption>W (bcc), vacancy." in html
 
 
+def test_without_distance_weights_and_within_size(small_study):
+    """A page's data stays small; a crystal without the weighted forces offers no such control."""
+    from mlipgen.widgets.explorer_builder import explorer_data
+    prepared, data = small_study
+    small = explorer_data(prepared, grid=False, shells=3, near=20, modes=8, by_distance=False)
+    assert not any("/Fw/" in name for name in small.arrays) and "force-weighted" not in small.solve(
+        Setting(3, 6, 1e-6, {"F": 1.0}))["errors"]
+    assert len(small.pack()) < len(data.pack()) < 1.5e6
+
+
 def test_cache_is_read_and_rebuilt(small_study, tmp_path, monkeypatch):
     """The same study comes from the file, bit for bit and without preparing; changed sources are computed anew."""
     from mlipgen.study import Study

@@ -110,8 +110,12 @@ class ExplorerView {
     this.options = model.get("options") ?? {};
     this.name = model.get("name") || "explorer";
     this.id = `mx${++instances}`;
-    this.root = h("section", { class: "mx", "data-testid": "explorer", "data-state": "unpacking", "aria-label": "Explorer: fit a potential and see the predicted defect error" });
+    this.root = h("section", { class: "mx", "data-testid": "explorer", "data-state": "unpacking",
+      "data-lm-suppress-shortcuts": "true",                                  // JupyterLab would take the arrow keys for itself
+      "aria-label": "Explorer: fit a potential and see the predicted defect error" });
     el.append(this.root);
+    if (document.body.hasAttribute("data-jp-theme-light"))                   // its notebook also moves cells with the keys that bubble up
+      this.root.addEventListener("keydown", (e) => e.stopPropagation());
     this.onHash = () => { const found = readFragment(this.name, this.sets.map((s) => s.meta)); if (found) this.apply(found); };
   }
 
@@ -489,7 +493,7 @@ class ExplorerView {
   relax() {
     this.job = `${this.id}-${Date.now()}`;
     this.jobSet = this.index;
-    this.model.send({ type: "relax", id: this.job, dataset: this.index, setting: this.setting });
+    this.model.send({ type: "relax", id: this.job, dataset: this.index, setting: settingOf(this.state, this.data.meta) });
     this.running(true, "Refitting …");
   }
 

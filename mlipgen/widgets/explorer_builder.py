@@ -38,15 +38,17 @@ error = defect_error(fit.model, study.reference)
 print(error.prediction.linear_geometry, error.measurement.geometry)"""
 
 
-def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, noise_max=0.1, cache=None, progress=None):
+def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, by_distance=True, noise_max=0.1,
+                  cache=None, progress=None):
     """Everything a page needs about one crystal and defect.
 
     Parameters
     ----------
     study : Study or Prepared   cells, degrees, observations, test domain, seeds
     grid : bool or list         relax every (cell, kinds, degree) of the study's grid for the measured marks, or of the list
-    shells : int                shells of distance in which the error is resolved ; default 7, or 3 for more than 100 functions
+    shells : int                shells of distance in which the error is resolved; default 7, or 3 for more than 100 functions
     near : int                  atoms in the 3D view;  modes : soft modes for the stability test
+    by_distance : bool          also carry the forces weighted by distance (large bases: leave out, a page holds 1.5 MB)
     noise_max : float           eV/A, the right end of the noise control
     cache : path, optional      read from here if it was built from the same study by the same sources, else write it
     progress : callable(text)
@@ -62,7 +64,7 @@ def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, noise_max
         prepared, study = study, study.study
         prepare = lambda: prepared  # noqa: E731
     points = [list(point) for point in (study.grid() if grid is True else grid or ())]
-    key = [_sources(), study.key, list(study.cells), list(study.degrees), points, shells, near, modes, noise_max]
+    key = [_sources(), study.key, list(study.cells), list(study.degrees), points, shells, near, modes, by_distance, noise_max]
     if cache is not None and Path(cache).exists():
         data = ExplorerData.unpack(Path(cache).read_text())
         if data.meta["key"] == key:
@@ -75,7 +77,7 @@ def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, noise_max
     order = _nested_order(basis, study.degrees)
     arrays, factors = {"prior": basis.prior[order]}, {}
     say("observations")
-    observation_blocks(prepared, order, arrays, factors)
+    observation_blocks(prepared, order, arrays, factors, ("E", "F", "Fw") if by_distance else ("E", "F"))
     say("linear response")
     du = responses(prepared, order, arrays)
     shell_info = shell_factors(reference, du, shells, arrays)
@@ -89,7 +91,8 @@ def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, noise_max
         "crystal": study.crystal, "defect": study.defect, "dimension": crystal.dimension,
         "degrees": list(study.degrees), "counts": [len(basis.subset(d)) for d in study.degrees],
         "cells": [{"size": n, "atoms": len(_defect(prepared, n))} for n in study.cells],
-        "test_atoms": len(reference.defect), "factors": factors, "norm": reference.scale, "limits": LIMITS, "errors": ERRORS,
+        "test_atoms": len(reference.defect), "factors": factors, "norm": reference.scale, "limits": LIMITS,
+        "errors": [e for e in ERRORS if by_distance or e["block"] != "Fw"],
         "shells": shell_info, "stiffness": families, "weights": {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")},
         "default": vars(default), "noise_unit": "eV/Å", "noise_max": noise_max, "colour_range": [1e-6, 1e-2],
         "python": PYTHON.format(crystal=study.crystal, defect=study.defect, cells=study.cells, degrees=study.degrees,

@@ -121,7 +121,7 @@ function drawChart(svg, spec) {
     svgElement(mark, "title", {}, k.title);
   }
   if (spec.message)
-    svgElement(svg, "text", { x: m.left + inner / 2, y: (m.top + bottom) / 2, "text-anchor": "middle", class: "mx-message" }, spec.message);
+    svgElement(svg, "text", { x: m.left + inner / 2, y: bottom - 12, "text-anchor": "middle", class: "mx-message" }, spec.message);
 }
 
 // Nine anchors of matplotlib's viridis (Smith and van der Walt, CC0).

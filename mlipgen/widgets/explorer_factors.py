@@ -16,7 +16,7 @@ from .explorer_data import r_factor
 
 
 # ---------------------------------------------------------------------- the fit
-def observation_blocks(prepared, order, arrays, factors):
+def observation_blocks(prepared, order, arrays, factors, kinds):
     """R-factors of [A y xi] of every kind: training ones per cell, held-out ones of other configurations and strains."""
     study, d = prepared.study, prepared.crystal.dimension
 
@@ -33,13 +33,13 @@ def observation_blocks(prepared, order, arrays, factors):
 
     for n in study.cells:
         observations = training_set(prepared.potential, prepared.crystal, study.defect, n, study.count, study.seed)
-        store("train", n, observations, np.random.default_rng([study.seed, n]), ("E", "F", "Fw"))
+        store("train", n, observations, np.random.default_rng([study.seed, n]), kinds)
     store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
     configurations = defect_configurations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count,
                                            study.seed + 1000)
     held = [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
     held += [Virial(prepared.crystal, F) for F in strains(d, (0.01,))[1:]]
-    store("held", "any", held, np.random.default_rng(0), ("E", "F", "Fw", "V"))
+    store("held", "any", held, np.random.default_rng(0), (*kinds, "V"))
 
 
 def _noise(o, count, basis, rng, draws):
