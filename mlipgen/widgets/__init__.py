@@ -1,14 +1,11 @@
 """Widgets of the book. anywidget is loaded when a widget is first asked for."""
 from .explorer_data import ExplorerData, Setting
 
-__all__ = ["Explorer", "ExplorerData", "Setting", "explorer_data"]
+__all__ = ["Explorer", "ExplorerData", "Setting"]
 
 
 def __getattr__(name):
     if name == "Explorer":
         from .explorer import Explorer
         return Explorer
-    if name == "explorer_data":
-        from .explorer_builder import explorer_data
-        return explorer_data
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
