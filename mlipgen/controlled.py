@@ -34,10 +34,13 @@ class Term:
     order: int
 
 
-#: a - b is a second difference; (a + b) / 2 a centred first difference.
+#: Arrays are (directions, sites).  a - b is a second difference; (a + b) / 2 a centred first difference.
 TERMS = {
     "elastic": Term("elastic constants wrong", lambda a, b: (a * a + b * b) / 2, lambda a, b: (a, b),
                     lambda d: d / 2, lambda d: d, 2),
+    "dilation": Term("elastic constants wrong for a change of volume only (equal directions)",
+                     lambda a, b: (a + b) / 4 * (a + b).sum(axis=0) / 2, lambda a, b: ((a * 0 + (a + b).sum(axis=0)) / 4,) * 2,
+                     lambda d: d / 2, lambda d: d, 2),
     "harmonic": Term("elastic constants right, force constants wrong", lambda a, b: (a - b) ** 2 / 2,
                      lambda a, b: (a - b, b - a), lambda d: d / 2 + 2, lambda d: d + 2, 2),
     "cubic": Term("force constants right, third-order elastic constants wrong", lambda a, b: (a + b) ** 3 / 8,
@@ -80,7 +83,7 @@ class Mismatch:
 
     Raises
     ------
-    ValueError      if 2L exceeds a third of the cell, or L reaches into the defect's core
+    ValueError      if 2L exceeds a third of the cell, L reaches into the defect's core, or terms and directions do not fit
     """
 
     def __init__(self, defect, L, terms, directions=None, sharp=False):
@@ -99,33 +102,40 @@ class Mismatch:
         self.w, self.terms, self.L, self.n = w[self.sites], dict(terms), L, len(defect)
         rho = translations(cell.crystal)
         directions = np.eye(len(rho))[0] if directions is None else np.asarray(directions, float)
-        self.bonds = []
-        for c, v in zip(directions, rho):
-            if c:
-                ahead, behind = (atom[translated(cell, s)[defect.lattice_index[self.sites]]] for s in (v, -v))
-                if min(ahead.min(), behind.min()) < 0:
-                    raise ValueError(f"L = {L:.2f} A reaches into the defect: a stencil would need a missing or a shared site")
-                self.bonds.append((c, v / np.linalg.norm(v), ahead, behind))
+        if len(directions) != len(rho):
+            raise ValueError(f"{len(directions)} weights given, the lattice has {len(rho)} directions")
+        used = np.flatnonzero(directions)
+        if "dilation" in terms and len(set(directions)) > 1:
+            raise ValueError("'dilation' sums the stretches of all directions: give them equal weights, np.ones(m)")
+        self.weights = directions[used][:, None] * self.w
+        self.along = rho[used] / np.linalg.norm(rho[used], axis=1)[:, None]
+        self.ahead, self.behind = (np.array([atom[translated(cell, s * v)[defect.lattice_index[self.sites]]] for v in rho[used]])
+                                   for s in (1, -1))
+        if min(self.ahead.min(), self.behind.min()) < 0:
+            raise ValueError(f"L = {L:.2f} A reaches into the defect: a stencil would need a missing or a shared site")
 
-    def _stretches(self, u):
-        for c, e, ahead, behind in self.bonds:
-            p = u @ e
-            yield c, e, ahead, behind, p[ahead] - p[self.sites], p[self.sites] - p[behind]
+    def stretches(self, u):
+        """a and b, (directions, sites with w > 0) each, A, for displacements u (n_atoms, d) from the lattice sites."""
+        p = u @ self.along.T
+        columns = range(len(self.along))
+        return (np.array([p[self.ahead[m], m] - p[self.sites, m] for m in columns]),
+                np.array([p[self.sites, m] - p[self.behind[m], m] for m in columns]))
 
     def energy(self, u):
-        """sum_l w dV, eV, for displacements u (n_atoms, d) from the lattice sites."""
-        return float(sum(k * c * (self.w * TERMS[t].value(a, b)).sum()
-                         for c, _, _, _, a, b in self._stretches(u) for t, k in self.terms.items()))
+        """sum_l w dV, eV."""
+        a, b = self.stretches(u)
+        return float(sum(k * (self.weights * TERMS[t].value(a, b)).sum() for t, k in self.terms.items()))
 
     def forces(self, u):
         """Minus its gradient, (n_atoms, d), eV/A; accepts complex u."""
+        a, b = self.stretches(u)
+        A, B = (sum(k * self.weights * TERMS[t].slope(a, b)[s] for t, k in self.terms.items()) for s in (0, 1))
         f = np.zeros((self.n, u.shape[1]), u.dtype)
-        for c, e, ahead, behind, a, b in self._stretches(u):
-            A, B = (sum(k * c * self.w * TERMS[t].slope(a, b)[s] for t, k in self.terms.items()) for s in (0, 1))
+        for m, e in enumerate(self.along):
             p = np.zeros(self.n, u.dtype)  # a site sends one atom to each end of a bond: no index occurs twice
-            p[ahead] -= A
-            p[behind] += B
-            p[self.sites] += A - B
+            p[self.ahead[m]] -= A[m]
+            p[self.behind[m]] += B[m]
+            p[self.sites] += A[m] - B[m]
             f += p[:, None] * e
         return f
 

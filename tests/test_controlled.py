@@ -47,17 +47,20 @@ def test_ramp_is_smooth_to_third_order():
 
 @each_term
 def test_terms_are_centrosymmetric_vanish_to_first_order_and_know_their_derivatives(term):
-    t, (a, b) = TERMS[term], np.random.default_rng(0).normal(size=(2, 50))
+    t, (a, b) = TERMS[term], np.random.default_rng(0).normal(size=(2, 3, 50))
     assert np.allclose(t.value(a, b), t.value(b, a), rtol=1e-13)            # inversion exchanges a and b
     A, B = t.slope(a, b)
-    assert np.allclose(t.value(a + 1j * STEP, b).imag / STEP, A, rtol=1e-12)
-    assert np.allclose(t.value(a, b + 1j * STEP).imag / STEP, B, rtol=1e-12)
+    for m in range(3):  # the energy of a site sums over the directions
+        step = np.zeros((3, 1))
+        step[m] = STEP
+        assert np.allclose(t.value(a + 1j * step, b).sum(axis=0).imag / STEP, A[m], rtol=1e-12, atol=1e-14)
+        assert np.allclose(t.value(a, b + 1j * step).sum(axis=0).imag / STEP, B[m], rtol=1e-12, atol=1e-14)
     assert np.allclose(t.value(2 * a, 2 * b), 2**t.order * t.value(a, b)) and t.order >= 2
 
 
 def test_each_term_isolates_one_order():
     """On a homogeneous strain a = b: only terms that change an elastic constant of some order respond."""
-    a = np.linspace(-1, 1, 11)[[0, 2, 7]]
+    a = np.linspace(-1, 1, 11)[[0, 2, 7]][None]
     strained = {name: np.abs(t.value(a, a)).max() for name, t in TERMS.items()}
     assert strained["harmonic"] == strained["gradient"] == 0
     assert min(strained["elastic"], strained["cubic"], strained["quartic"]) > 0
@@ -69,7 +72,7 @@ def test_forces_are_the_gradient_and_have_no_resultant(term, defect, request, to
     defect = toy.defect if defect == "toy" else request.getfixturevalue("silicon")
     L = 3.5 * defect.crystal.shells[0] if defect.crystal.dimension == 2 else 7.0
     n = len(translations(defect.crystal))
-    m = Mismatch(defect, L, {term: 0.3}, directions=np.arange(1, n + 1))
+    m = Mismatch(defect, L, {term: 0.3}, directions=np.ones(n) if term == "dilation" else np.arange(1, n + 1))
     rng = np.random.default_rng(1)
     u, v = 0.05 * rng.normal(size=(2,) + defect.positions.shape)
     assert m.energy(0 * u) == 0 and not m.forces(0 * u).any()               # no ghost forces
@@ -102,7 +105,8 @@ def test_nonlinear_response_is_an_equilibrium_and_its_energy_a_difference_of_ene
 @each_term
 def test_rates_of_geometry_and_energy_in_two_dimensions(toy, term):
     """Small cells, so the margin is wider than in the chapter's figure."""
-    run = measure_rates(toy, term, np.geomspace(3.2, 6.4, 4), nonlinear=False)
+    options = {"directions": np.ones(3)} if term == "dilation" else {}
+    run = measure_rates(toy, term, np.geomspace(3.2, 6.4, 4), nonlinear=False, **options)
     for what, predicted in zip(("geometry", "energy"), run.predicted):
         slope, error = run.rate(what)
         assert abs(slope - predicted) < 0.4 and error < 0.25, (what, slope, predicted)
@@ -126,5 +130,9 @@ def test_bad_requests_are_named(toy):
         Mismatch(toy.defect, 4.0, {"quintic": 1.0})
     with pytest.raises(ValueError, match="larger cell or a smaller L"):
         Mismatch(toy.defect, 14.0, {"elastic": 1.0})
+    with pytest.raises(ValueError, match="equal weights"):
+        Mismatch(toy.defect, 4.0, {"dilation": 1.0})
+    with pytest.raises(ValueError, match="2 weights given, the lattice has 3"):
+        Mismatch(toy.defect, 4.0, {"elastic": 1.0}, directions=[1, 0])
     with pytest.raises(ValueError, match="reaches into the defect"):
         Mismatch(toy.defect, 0.5, {"elastic": 1.0})
