@@ -76,7 +76,7 @@ def test_browser_agrees_with_python(page, case):
 
 @pytest.mark.parametrize("case, limit", [("73 functions", 16.0), ("165 functions", 100.0)])
 def test_a_slider_event_is_fast(page, case, limit):
-    """Solving, predicting at every training-cell size and redrawing; the quarter of the moves least disturbed by others."""
+    """Solving, predicting at every training-cell size and redrawing: median over 30 moves of a weight."""
     mount(page, Explorer(synthetic(**CASES[case])))
     times = page.evaluate("""async () => {
         const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [];
@@ -88,7 +88,7 @@ def test_a_slider_event_is_fast(page, case, limit):
         }
         return out.slice(10);
     }""")
-    assert len(set(times)) > 1 and np.quantile(times, 0.25) < limit, times
+    assert len(set(times)) > 1 and np.median(times) < limit, times
 
 
 def test_pack_returns_every_bit():
@@ -229,8 +229,8 @@ def test_python_side_relaxes_in_a_thread_and_cancels():
             widget._receive(widget, {"type": "cancel", "id": job}, [])
         gate.set()
         thread.join(10)
-    assert [(m["type"], m["id"]) for m in sent] == [("progress", "one"), ("progress", "one"), ("measured", "one"),
-                                                    ("progress", "two"), ("failed", "two")] or sent[-1]["text"] == "Cancelled."
+    assert [m["type"] for m in sent if m["id"] == "one"] == ["progress", "progress", "measured"]
+    assert (sent[-1]["id"], sent[-1]["text"]) == ("two", "Cancelled.")       # "half" may or may not have come before it
     assert [m["geometry"] for m in widget.measured] == [0.25]
 
 
@@ -353,6 +353,20 @@ def test_measured_points_and_relaxing_on_request(small_study):
     seen = []
     found = data.relax(data, Setting(4, 6, 1e-5, {"F": 1.0}, noise=0.01), lambda fraction, text: seen.append(text), lambda: False)
     assert seen and found["geometry"] > 0
+
+
+def test_copied_python_gives_the_shown_number(small_study, page, capsys):
+    """What the button copies runs, and its first number is the page's predicted geometry error."""
+    prepared, data = small_study
+    mount(page, Explorer(data))
+    page.get_by_label("Force constants", exact=True).check()
+    page.get_by_label("Virials", exact=True).check()
+    page.get_by_label("Force weighting").select_option("distance")
+    page.get_by_role("button", name="Copy as Python").click()
+    code = page.get_by_label("Python call").inner_text()
+    linear = data.solve(Setting(4, 6, 1e-6, {"E": 10.0, "F": 1.0, "V": 10.0, "FC": 0.1}, "distance"))["geometry"]
+    exec(compile(code, "copied", "exec"), {})
+    assert float(capsys.readouterr().out.split()[0]) == pytest.approx(linear, rel=1e-3)
 
 
 def test_still_figure_has_a_caption(small_study):
