@@ -8,13 +8,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+CHUNK = 512  # sites evaluated at once: their pairs stay in the processor's cache
 STEP = 1e-30  # complex steps have no cancellation: any tiny step is exact
 
 
 def energies_and_forces(model, neighbours, positions):
     """Site energies (n_sites, ...), eV, and forces (n_sites, d, ...), eV/A."""
-    V, G = model.sites(neighbours.vectors(positions), neighbours.offsets)
-    return V, neighbours.divergence(G)
+    neighbours.check(positions)
+    V, forces = [], None
+    for first in range(0, max(len(positions), 1), CHUNK):
+        R, offsets, pairs = neighbours.piece(positions, slice(first, first + CHUNK))
+        Vp, G = model.sites(R, offsets)
+        V.append(Vp)
+        forces = neighbours.divergence(G, pairs, forces)
+    return np.concatenate(V), forces
 
 
 def hessian_vector(model, neighbours, positions, direction):

@@ -44,21 +44,35 @@ class Neighbours:
 
     def vectors(self, positions):
         """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""
+        self.check(positions)
+        return self.piece(positions)[0]
+
+    def check(self, positions):
+        """Rebuild the list if an atom moved too far."""
         moved = ((positions - self.built_at) ** 2).sum(axis=1).max() if len(positions) else 0.0
         if not moved <= (0.5 * self.skin) ** 2 + 1e-24:  # also true for nan
             self._build(positions)
+
+    def piece(self, positions, sites=slice(None)):
+        """Of some consecutive sites of a list that was checked: the vectors, their offsets, and the slice of their pairs."""
         from ._scatter import gather_vectors
-        return gather_vectors(np.ascontiguousarray(positions, float), self.i, self.j, self.shift)
+        first, last, _ = sites.indices(len(self.built_at))
+        offsets = self.offsets[first:last + 1]
+        pairs = slice(offsets[0], offsets[-1])
+        R = gather_vectors(np.ascontiguousarray(positions, float), self.i[pairs], self.j[pairs], self.shift[pairs])
+        return R, offsets - offsets[0], pairs
 
     def differences(self, u):
         """Finite differences u_j - u_i of a site function of any trailing shape."""
         return u[self.j] - u[self.i]
 
-    def divergence(self, G):
+    def divergence(self, G, pairs=slice(None), out=None):
         """Adjoint of `differences`: out_l = sum_{pairs of l} G - sum_{pairs towards l} G = forces for G = dV/dR.
 
-        G : (n_pairs, ...) -> (n_sites, ...)
+        G : (n_pairs, ...) -> (n_sites, ...); G may belong to a slice of the pairs only, and be added to `out`
         """
-        from ._scatter import outflow
-        flat = np.ascontiguousarray(G.reshape(len(G), int(np.prod(G.shape[1:]))))  # -1 fails without pairs
-        return outflow(flat, self.i, self.j, len(self.built_at)).reshape((len(self.built_at),) + G.shape[1:])
+        from ._scatter import add_outflow
+        n, m = len(self.built_at), int(np.prod(G.shape[1:]))
+        out = np.zeros((n,) + G.shape[1:], G.dtype) if out is None else out
+        add_outflow(out.reshape(n, m), np.ascontiguousarray(G.reshape(len(G), m)), self.i[pairs], self.j[pairs])
+        return out
