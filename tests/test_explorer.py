@@ -74,24 +74,23 @@ def test_browser_agrees_with_python(page, case):
     assert verdicts == {True, False}, "the settings must reach both verdicts"
 
 
-@pytest.mark.parametrize("case, limit", [("73 functions", 16.0), ("165 functions", 100.0)])
-def test_a_slider_event_is_fast(page, case, limit):
-    """Solving, predicting at every training-cell size and redrawing: the median over ten moves of a weight.
-
-    Six rounds, the best counts: wall time also holds what other processes take, and those only ever add to it.
-    """
+@pytest.mark.parametrize("case", ["73 functions", "165 functions"])
+def test_every_slider_event_solves(page, case):
+    """Each move of a weight is solved and drawn within its event (how fast: benchmarks/bench_explorer.py)."""
     mount(page, Explorer(synthetic(**CASES[case])))
-    times = page.evaluate("""async () => {
-        const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [];
-        for (let i = 0; i < 70; i++) {
-            slider.value = -30 + i % 60;
+    times, shown = page.evaluate("""async () => {
+        const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [], shown = [];
+        for (let i = 0; i < 20; i++) {
+            slider.value = -30 + 2 * i;
             slider.dispatchEvent(new Event("input"));
             await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)));
             out.push(Number(root.dataset.updateMs));
+            shown.push(document.querySelector("[data-testid='fit-error-force']").dataset.value);
         }
-        return out.slice(10);
+        return [out, shown];
     }""")
-    assert len(set(times)) > 1 and np.median(np.reshape(times, (6, 10)), axis=1).min() < limit, times
+    assert all(t > 0 for t in times)
+    assert len(set(shown)) > 15, shown
 
 
 def test_pack_returns_every_bit():
