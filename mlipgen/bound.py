@@ -21,18 +21,20 @@ from .neighbours import Neighbours
 from .observations import Virial
 
 
-def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0):
+def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0, start=()):
     """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson method, and its vector.
 
     A, B : callables (n, d) -> (n, d), symmetric, B positive;  P : callable, a preconditioner of B (the lattice Green's function)
     end : "largest", "smallest" or "modulus" (of largest absolute value)
+    start : sequence of (n, d)     first guesses; without a component along the wanted mode the method may stop at another one
     tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be further out by this much
 
     Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J. Comput. Phys. 17, 87 (1975).
     """
     centre = lambda v: v - v.mean(axis=0)  # noqa: E731
     pick = {"largest": lambda v: -1, "smallest": lambda v: 0, "modulus": lambda v: int(np.argmax(np.abs(v)))}[end]
-    new, V, AV, BV = centre(P(np.random.default_rng(seed).standard_normal(shape))), [], [], []
+    guesses = [*start, P(np.random.default_rng(seed).standard_normal(shape))]
+    new, V, AV, BV = centre(guesses.pop()), [], [], []
     for _ in range(most):
         for _ in range(2):  # orthogonalise twice: once loses digits
             for v, Bv in zip(V, BV):
@@ -43,6 +45,9 @@ def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, s
             raise Unstable("the operator that eigenvalues are measured by has a negative direction: not a stable equilibrium")
         size = np.sqrt(square)
         V.append(new / size), BV.append(Bn / size), AV.append(centre(A(V[-1])))
+        if guesses:
+            new = centre(guesses.pop())
+            continue
         values, vectors = eigh(np.tensordot(np.array(V), np.array(AV), axes=([1, 2], [1, 2])))
         k = pick(values)
         combine = lambda W: np.tensordot(vectors[:, k], np.array(W), axes=1)  # noqa: E731
@@ -54,10 +59,20 @@ def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, s
     raise NotConverged(f"the {end} eigenvalue did not settle to {tolerance:g} in {most} products")
 
 
+def soft_fields(reference, count=3, seed=1):
+    """Responses (n, d) of the defect to random forces on its core: rich in its soft modes, which a random field hardly contains.
+
+    The relative errors of a model's curvatures are largest there, so eigenvalue searches must start with them.
+    """
+    core = reference.defect.distance() < 1.6 * reference.defect.crystal.shells[0]
+    forces = core[:, None] * np.random.default_rng(seed).standard_normal((count,) + reference.equilibrium.u.shape)
+    return [linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-2) for f in forces]
+
+
 def stability_constant(reference):
     """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2."""
     return extreme_eigenvalue(reference.hessian, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape,
-                              "smallest")[0]
+                              "smallest", start=soft_fields(reference))[0]
 
 
 def mismatch(model, reference, du=None, **options):
@@ -65,7 +80,7 @@ def mismatch(model, reference, du=None, **options):
     x = reference.equilibrium.positions + (0.0 if du is None else du)
     learned = hessian_at(model, x, reference.defect.cell)
     value, _ = extreme_eigenvalue(lambda v: learned(v) - reference.hessian(v), reference.hessian, reference.preconditioner,
-                                  x.shape, "modulus", **options)
+                                  x.shape, "modulus", **{"start": soft_fields(reference), **options})
     return abs(value)
 
 
@@ -213,7 +228,8 @@ class Terms:
 
     core : forces that the training cell could show
     harmonic : far field, (K_ML - K) ubar outside; at most `harmonic_limit` = eps_FC |D ubar|_outside c / gamma^(1/2)
-    anharmonic : what remains of the far field
+    anharmonic : what remains of the far field; to leading order of long waves at most `anharmonic_limit`
+        = eps_V2 / 2 sum_outside |D ubar|^4 ^(1/2) c / (m^3 gamma)^(1/2), with m = sum_rho |rho|^2 / d turning strains into differences
     whole : of the forces undivided
     """
 
@@ -222,10 +238,15 @@ class Terms:
     anharmonic: float
     whole: float
     harmonic_limit: float
+    anharmonic_limit: float
 
-    def bound(self, gamma, delta):
-        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A."""
-        return (self.core + self.harmonic + self.anharmonic) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
+    def bound(self, gamma, delta, limits=False):
+        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A.
+
+        limits : bool     with the far field's two limits in place of its dual norms: then only ubar and fit errors are needed outside
+        """
+        far = self.harmonic_limit + self.anharmonic_limit if limits else self.harmonic + self.anharmonic
+        return (self.core + far) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
 
 
 def far_weight(distance, radius):
@@ -256,7 +277,10 @@ def residual_terms(model, reference, radius, gamma):
     harmonic = harmonic[reference.defect.lattice_index]
     parts = [(1 - far) * f, far * harmonic, far * (f - harmonic)]
     eps = wave_mismatch(model, potential, home.crystal, 8)
-    outside = float(np.sqrt(reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2].sum()))
+    size = reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2]  # |Du(l)|^2
+    m = np.mean([(home.crystal.stencil(home.crystal.norm_cutoff, [atom])[0] ** 2).sum() for atom in home.crystal.primitive_atoms])
+    third = virial_mismatch(model, potential, home.crystal)[2] / 2 * (m / home.crystal.dimension) ** -1.5
     cut = lambda v: far * reference.norm.gram(far * v)  # noqa: E731
-    c = np.sqrt(extreme_eigenvalue(cut, reference.norm.gram, reference.preconditioner, f.shape, tolerance=0.02)[0])
-    return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference), float(eps * outside * c / np.sqrt(gamma)))
+    c = np.sqrt(extreme_eigenvalue(cut, reference.norm.gram, reference.preconditioner, f.shape, tolerance=0.02)[0] / gamma)
+    return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference),
+                 float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum())))
