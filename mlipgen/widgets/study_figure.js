@@ -39,7 +39,7 @@ function chart(holder, rows, cells, point, name, unit, factor) {
   const x = (n) => left + 18 + (cells.indexOf(n) * (width - left - right - 36)) / Math.max(1, cells.length - 1);
   const y = (v) => top + ((high - Math.log10(v)) * (height - top - bottom)) / (high - low);
   const svg = element(holder, "svg:svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img",
-    "aria-label": `${name} error in ${unit} on a logarithmic axis against training cell size, ${spoken(point.observations)}, degree ${point.degree}` });
+    "aria-label": `Chart of the ${name} error in ${unit}, logarithmic, by size of the training cells: ${spoken(point.observations)}, degree ${point.degree}` });
   for (let k = low; k <= high; k++) {
     element(svg, "svg:line", { class: "grid", x1: left, x2: width - right, y1: y(10 ** k), y2: y(10 ** k) });
     element(svg, "svg:text", { x: left - 6, y: y(10 ** k) + 4, "text-anchor": "end" }, k === 0 ? "1" : k === 1 ? "10" : `10${superscript(k)}`);
@@ -124,7 +124,7 @@ function render({ model, el }) {
     verdict.replaceChildren();
     element(verdict, "strong", {}, m === null ? "The defect left its basin." :
       `The relaxed ${labels.defect} is wrong by ${written((100 * m) / labels.scale)} % of its displacement field, its energy by ${written(1000 * row.measured_energy)} meV.`);
-    element(verdict, "span", {}, `Fitted to ${spoken(row.observations)} on ${atoms.get(row.cell)} atoms, used on ${labels.test}. ` +
+    element(verdict, "span", {}, `Fitted to ${spoken(row.observations)} on ${atoms.get(row.cell)} atoms, used on ${labels.test.toLocaleString("en")}. ` +
       (applies ? "The prediction, made before relaxing, applies." : `The prediction ${row.verdict.split(":")[0]}${row.verdict.includes("too large") ? ": the error is too large for a first-order estimate" : ""}.`));
     chart(geometry.holder, rows, cells, point, "geometry", "Å", 1);
     chart(energy.holder, rows, cells, point, "energy", "meV", 1000);
