@@ -236,8 +236,12 @@ class RateExperiment:
 
 
 def calibrate(reference, L, term, size, **options):
-    """Coefficient for which the term changes the geometry by `size` (A) at L, to first order."""
-    return size / respond(reference, Mismatch(reference.defect, L, {term: 1.0}, **options), nonlinear=False).geometry
+    """Coefficient for which the term changes the geometry by `size` (A) at L, to first order, and raises the energy.
+
+    The sign matters when terms are combined: energies of opposite sign would cancel at some L.
+    """
+    one = respond(reference, Mismatch(reference.defect, L, {term: 1.0}, **options), nonlinear=False)
+    return float(np.sign(one.linear_energy)) * size / one.geometry
 
 
 def measure_rates(reference, terms, radii, size=1e-3, nonlinear=True, coefficients=None, **options):
