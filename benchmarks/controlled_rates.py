@@ -23,7 +23,7 @@ TARGET = Path(__file__).resolve().parents[1] / "book" / "data" / "controlled_rat
 SYSTEMS = {
     "toy": (Toy2D, "divacancy", 220, 3.2, 11.2, 0),
     "copper": (lambda: EAM("Cu"), "divacancy", 24, 2.9, 5.6, 0),
-    "silicon": (StillingerWeber, "dumbbell-110", 22, 4.4, 8.4, 5),
+    "silicon": (StillingerWeber, "dumbbell-110", 30, 6.4, 11.2, 5),
 }
 CASES = [t for t in TERMS if t != "dilation"] + ["E,F,V", "E,F,FC,V"]
 
