@@ -45,10 +45,10 @@ def finish():
     no chapter did, which Sphinx does not copy again."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
-    repeated = re.compile(r'(<section[^>]*) id="(exercise|solution|proof)-content"')
+    repeated = re.compile(r'(<section[^>]*) id="(?:exercise|solution|proof)-content"|(<div class="proof admonition") id="proof"')
     for page in PAGES.rglob("*.html"):
         text = page.read_text()
-        if (repaired := repeated.sub(r"\1", preload.sub("", text))) != text:
+        if (repaired := repeated.sub(lambda m: m[1] or m[2], preload.sub("", text))) != text:
             page.write_text(repaired)
     (PAGES / "index.html").write_text(REDIRECT)
 
