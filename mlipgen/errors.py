@@ -265,5 +265,5 @@ def observed_rate(L, errors):
     L, errors = np.asarray(L, float), np.asarray(errors, float)
     if len(L) < 3 or not (errors > 0).all():
         raise ValueError(f"a rate needs at least three positive errors, got {errors.tolist()}")
-    (slope, _), covariance = np.polyfit(np.log(L), np.log(errors), 1, cov="unscaled" if len(L) < 4 else True)
+    (slope, _), covariance = np.polyfit(np.log(L), np.log(errors), 1, cov=True)
     return float(slope), float(np.sqrt(covariance[0, 0]))
