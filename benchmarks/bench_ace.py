@@ -86,7 +86,6 @@ def structures(folder):
 
 
 def own(cells, r0, pair):
-    from mlipgen._scatter import outflow
     from mlipgen.ace import ACEBasis, LinearACE
     from mlipgen.fitting import RIDGE
     from mlipgen.neighbours import Neighbours

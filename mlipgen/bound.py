@@ -12,51 +12,14 @@ By terms, with ubar's far field outside the training radius:  core + force const
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
 
 from .crystal_errors import force_constant_mismatch, virial_mismatch, wave_mismatch  # noqa: F401  (the first for users of this module)
 from .crystals import minimum_image
 from .derivatives import energies_and_forces
-from .equilibrium import NotConverged, Unstable, hessian_at, linear_response
+from .eigenvalues import extreme_eigenvalue
+from .equilibrium import Unstable, hessian_at
+from .farfield import ramp
 from .neighbours import Neighbours
-
-
-def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0, start=()):
-    """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson method, and its vector.
-
-    A, B : callables (n, d) -> (n, d), symmetric, B positive;  P : callable, a preconditioner of B (the lattice Green's function)
-    end : "largest", "smallest" or "modulus" (of largest absolute value)
-    start : sequence of (n, d)     first guesses; without a component along the wanted mode the method may stop at another one
-    tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be further out by this much
-
-    Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J. Comput. Phys. 17, 87 (1975).
-    """
-    centre = lambda v: v - v.mean(axis=0)  # noqa: E731
-    pick = {"largest": lambda v: -1, "smallest": lambda v: 0, "modulus": lambda v: int(np.argmax(np.abs(v)))}[end]
-    guesses = [*start, P(np.random.default_rng(seed).standard_normal(shape))]
-    new, V, AV, BV = centre(guesses.pop()), [], [], []
-    for _ in range(most):
-        for _ in range(2):  # orthogonalise twice: once loses digits
-            for v, Bv in zip(V, BV):
-                new = new - (new * Bv).sum() * v
-        Bn = centre(B(new))
-        square = (new * Bn).sum()
-        if not square > 0:
-            raise Unstable("the operator that eigenvalues are measured by has a negative direction: not a stable equilibrium")
-        size = np.sqrt(square)
-        V.append(new / size), BV.append(Bn / size), AV.append(centre(A(V[-1])))
-        if guesses:
-            new = centre(guesses.pop())
-            continue
-        values, vectors = eigh(np.tensordot(np.array(V), np.array(AV), axes=([1, 2], [1, 2])))
-        k = pick(values)
-        combine = lambda W: np.tensordot(vectors[:, k], np.array(W), axes=1)  # noqa: E731
-        residual = combine(AV) - values[k] * combine(BV)
-        new = centre(P(residual))
-        # With P close to B^-1, <r, P r> bounds the square of the distance to the spectrum.
-        if np.sqrt(max((residual * new).sum(), 0.0)) <= np.sqrt(tolerance) * abs(values[k]):
-            return float(values[k]), combine(V)
-    raise NotConverged(f"the {end} eigenvalue did not settle to {tolerance:g} in {most} products")
 
 
 def soft_fields(reference, count=3, seed=1):
@@ -66,7 +29,7 @@ def soft_fields(reference, count=3, seed=1):
     """
     core = reference.defect.distance() < 1.6 * reference.defect.crystal.shells[0]
     forces = core[:, None] * np.random.default_rng(seed).standard_normal((count,) + reference.equilibrium.u.shape)
-    return [linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-2) for f in forces]
+    return [reference.response(f, rtol=1e-2) for f in forces]
 
 
 def stability_constant(reference):
@@ -104,7 +67,7 @@ def residual_forces(model, reference):
 
 def dual_norm(f, reference, rtol=1e-4):
     """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored."""
-    du = linear_response(reference.hessian, f, reference.preconditioner, rtol=rtol)
+    du = reference.response(f, rtol)
     return float(np.sqrt(max((f * du).sum(), 0.0)))
 
 
@@ -184,19 +147,12 @@ class Terms:
         return (self.core + far) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
 
 
-def far_weight(distance, radius):
-    """1 - chi: a C3 smoothstep from 0 at radius / 2 to 1 at radius."""
-    t = np.clip(2.0 * distance / radius - 1.0, 0.0, 1.0)
-    return t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
-
-
 def lattice_displacement(reference):
     """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a site has no atom or two."""
     defect, home = reference.defect, reference.defect.homogeneous
-    site, n = defect.lattice_index, len(home)
-    u = minimum_image(reference.equilibrium.positions - home.positions[site], home.cell)
-    count = np.bincount(site, minlength=n)
-    field = np.stack([np.bincount(site, u[:, c], n) for c in range(u.shape[1])], axis=1) / np.maximum(count, 1)[:, None]
+    u = minimum_image(reference.equilibrium.positions - home.positions[defect.lattice_index], home.cell)
+    count = defect.occupation
+    field = defect.sum_on_sites(u) / np.maximum(count, 1)[:, None]
     for empty in np.flatnonzero(count == 0):
         r = np.linalg.norm(minimum_image(home.positions - home.positions[empty], home.cell), axis=1)
         field[empty] = field[(r < 1.01 * home.crystal.shells[0]) & (count > 0)].mean(axis=0)
@@ -206,7 +162,7 @@ def lattice_displacement(reference):
 def residual_terms(model, reference, radius, gamma):
     """Split the residual of `model` at `radius` (A; half the training cell): core, far harmonic, far anharmonic; `Terms`."""
     home, potential = reference.defect.homogeneous, reference.potential
-    far = far_weight(reference.defect.distance(), radius)[:, None]
+    far = ramp(reference.defect.distance(), radius / 2)[:, None]  # 1 - chi: from 0 at half the radius to 1 at the radius
     f, u = residual_forces(model, reference), lattice_displacement(reference)
     harmonic = sum(sign * hessian_at(m, home.positions, home.cell)(u) for sign, m in ((-1, model), (1, potential)))
     harmonic = harmonic[reference.defect.lattice_index]

@@ -15,7 +15,7 @@ from .crystals import thickness
 from .derivatives import STEP
 from .equilibrium import NotConverged, linear_response
 from .errors import observed_rate
-from .farfield import translated, translations
+from .farfield import ramp, translated, translations
 from .neighbours import Neighbours
 
 
@@ -61,14 +61,6 @@ def predicted_rates(terms, d):
     return min(TERMS[t].geometry(d) for t in terms), min(TERMS[t].energy(d) for t in terms)
 
 
-def ramp(r, L, sharp=False):
-    """The weight w: 0 for r <= L, 1 for r >= 2L, degree-7 (C3) in between; `sharp` jumps at 1.5 L."""
-    if sharp:
-        return (r > 1.5 * L).astype(float)
-    t = np.clip(r / L - 1, 0, 1)
-    return t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
-
-
 class Mismatch:
     """sum_l w(l) dV_l(Du) on the atoms of a defect.
 
@@ -96,8 +88,9 @@ class Mismatch:
         cell = defect.homogeneous
         atom = np.full(len(cell), -1)
         atom[defect.lattice_index] = np.arange(len(defect))
-        atom[np.bincount(defect.lattice_index, minlength=len(cell)) != 1] = -1
-        w = ramp(defect.distance(), L, sharp)
+        atom[defect.occupation != 1] = -1
+        r = defect.distance()
+        w = (r > 1.5 * L).astype(float) if sharp else ramp(r, L)
         self.sites = np.flatnonzero(w)
         self.w, self.terms, self.L, self.n = w[self.sites], dict(terms), L, len(defect)
         rho = translations(cell.crystal)
@@ -186,7 +179,7 @@ def respond(reference, mismatch, nonlinear=True, rtol=1e-5, max_steps=12):
 
     f = mismatch.forces(u0)
     start = np.sqrt((f * P(f)).sum())
-    linear = linear_response(reference.hessian, f, P, rtol=1e-4)
+    linear = reference.response(f, rtol=1e-4)
     linear_energy = mismatch.energy(u0)
     if not nonlinear:
         return ControlledError(mismatch.L, reference.norm(linear), linear_energy - 0.5 * float((f * linear).sum()),

@@ -28,23 +28,12 @@ def wave_mismatch(model, reference_potential, crystal, n=12):
     learned, exact = (force_constants(m, crystal) for m in (model, reference_potential))
     grid = (np.stack(np.meshgrid(*[(np.arange(n) + 0.5) / n] * crystal.dimension, indexing="ij"), -1)
             .reshape(-1, crystal.dimension) @ np.linalg.inv(crystal.cell).T * 2 * np.pi * 2)
-    C = np.linalg.inv(np.linalg.cholesky(_dynamical_matrices(_gram_table(crystal), grid)))
-    M = C @ (_dynamical_matrices(learned, grid) - _dynamical_matrices(exact, grid)) @ C.conj().swapaxes(1, 2)
+    C = np.linalg.inv(np.linalg.cholesky(gram_table(crystal).dynamical_matrices(grid)))
+    M = C @ (learned.dynamical_matrices(grid) - exact.dynamical_matrices(grid)) @ C.conj().swapaxes(1, 2)
     return float(np.abs(np.linalg.eigvalsh(M)).max())
 
 
-def _dynamical_matrices(table, k):
-    """D(k) of many wave vectors k (n_k, d) at once: (n_k, n d, n d); see `ForceConstantTable.dynamical_matrix`."""
-    n, d = table.s.max() + 1, table.xi.shape[1]
-    D = np.zeros((len(k), n, d, n, d), complex)
-    phase = np.exp(1j * k @ table.xi.T)
-    for s, t in np.ndindex(n, n):
-        own = (table.s == s) & (table.t == t)
-        D[:, s, :, t] = np.tensordot(phase[:, own], table.K[own], axes=1)
-    return D.reshape(len(k), n * d, n * d)
-
-
-def _gram_table(crystal):
+def gram_table(crystal):
     """|Du|^2 of the perfect crystal, pairs from both ends, written as force constants."""
     s, t, xi, K = [], [], [], []
     for atom in crystal.primitive_atoms:

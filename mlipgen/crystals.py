@@ -97,6 +97,21 @@ class Crystal:
             offsets.append(offsets[-1] + len(k))
         return np.concatenate(R), np.array(offsets), np.concatenate(b), np.concatenate(n)
 
+    def locate(self, x):
+        """Which sites of the infinite crystal stand at the positions x (n, d), A: cells (n, d) int and basis indices (n,).
+
+        Raises ValueError for a position that is no site.
+        """
+        inverse = np.linalg.inv(self.cell)
+        gap = (x @ inverse)[:, None] - self.basis @ inverse
+        k = np.abs(gap - np.rint(gap)).sum(axis=2).argmin(axis=1)
+        gap = gap[np.arange(len(k)), k]
+        cells = np.rint(gap).astype(int)
+        if len(gap) and np.abs(gap - cells).max() > 1e-6:
+            off = np.abs(gap - cells).max(axis=1).argmax()
+            raise ValueError(f"{np.asarray(x[off]).tolist()} A is not a site of the {self.structure} lattice")
+        return cells, k
+
     @cached_property
     def shells(self):
         """Distances of the first five neighbour shells, A."""
@@ -234,6 +249,15 @@ class Defect:
     @property
     def crystal(self):
         return self.homogeneous.crystal
+
+    @property
+    def occupation(self):
+        """Atoms on each site of the homogeneous supercell, shape (n_sites,): 0 vacant, 2 a dumbbell."""
+        return np.bincount(self.lattice_index, minlength=len(self.homogeneous))
+
+    def sum_on_sites(self, values):
+        """Sums of atomic values (n_atoms, d) over the atoms of each site of the homogeneous supercell: (n_sites, d)."""
+        return np.stack([np.bincount(self.lattice_index, column, len(self.homogeneous)) for column in values.T], axis=1)
 
     def atoms(self, positions=None):
         """ASE Atoms at the starting sites or at `positions` (n_atoms, d)."""

@@ -60,13 +60,20 @@ class ForceConstantTable:
     xi: np.ndarray
     K: np.ndarray
 
-    def dynamical_matrix(self, k):
-        """D(k) = sum_xi K(xi) exp(i k.xi), shape (n d, n d), eV/A^2 (no masses), for a wave vector k (d,), 1/A."""
+    def dynamical_matrices(self, k):
+        """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave vectors k (n_k, d), 1/A."""
+        k = np.asarray(k, float)
         n, d = self.s.max() + 1, self.xi.shape[1]
-        D = np.zeros((n, n, d, d) + self.K.shape[3:], complex)
-        phase = np.exp(1j * self.xi @ np.asarray(k, float)).reshape((-1,) + (1,) * (self.K.ndim - 1))
-        np.add.at(D, (self.s, self.t), self.K * phase)
-        return D.swapaxes(1, 2).reshape((n * d, n * d) + self.K.shape[3:])
+        D = np.zeros((len(k), n, d, n, d) + self.K.shape[3:], complex)
+        phase = np.exp(1j * k @ self.xi.T)
+        for s, t in np.ndindex(n, n):
+            own = (self.s == s) & (self.t == t)
+            D[:, s, :, t] = np.tensordot(phase[:, own], self.K[own], axes=1)
+        return D.reshape((len(k), n * d, n * d) + self.K.shape[3:])
+
+    def dynamical_matrix(self, k):
+        """The same for one wave vector (d,): (n d, n d, ...)."""
+        return self.dynamical_matrices(np.asarray(k, float)[None])[0]
 
 
 def force_constants(model, crystal):

@@ -45,14 +45,10 @@ class LatticeGreen:
         self.table = force_constants(model, crystal)
         d, nb = crystal.dimension, len(crystal.basis)
         K = np.zeros(homogeneous.n + (nb, nb, d, d))
-        inverse_cell = np.linalg.inv(crystal.cell)
         for b in range(nb):  # from the primitive table to the conventional cell, periodically wrapped
             rows = self.table.s == crystal.sublattice[b]
-            fractional = (crystal.basis[b] + self.table.xi[rows]) @ inverse_cell
-            match = fractional[:, None] - (crystal.basis @ inverse_cell)
-            target = np.argmin(np.abs(match - np.rint(match)).sum(axis=2), axis=1)
-            cells = np.rint(match[np.arange(len(target)), target]).astype(int) % homogeneous.n
-            np.add.at(K, tuple(cells.T) + (b, target), self.table.K[rows])
+            cells, target = crystal.locate(crystal.basis[b] + self.table.xi[rows])
+            np.add.at(K, tuple((cells % homogeneous.n).T) + (b, target), self.table.K[rows])
         K = np.moveaxis(K, -3, -2).reshape(homogeneous.n + (nb * d, nb * d))
         self.stiffness = K[(0,) * d].trace() / (nb * d)  # mean on-site spring, eV/A^2
         axes = tuple(range(d))
@@ -84,11 +80,11 @@ class LatticeGreen:
         A vacancy's site carries no force; atoms that share a site (dumbbells) move together with it and against each
         other with the crystal's on-site spring.
         """
-        site, n = defect.lattice_index, len(self.homogeneous)
-        counts = np.bincount(site, minlength=n)[site][:, None]
+        site = defect.lattice_index
+        counts = defect.occupation[site][:, None]
 
         def apply(f):
-            total = np.stack([np.bincount(site, f[:, c], n) for c in range(f.shape[1])], axis=1)
+            total = defect.sum_on_sites(f)
             u = self(total)[site]
             if counts.max() > 1:
                 u = u + (counts > 1) * (f - total[site] / counts) / self.stiffness

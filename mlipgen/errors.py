@@ -93,6 +93,9 @@ class Reference:
         core = 1.5 * defect.crystal.shells[0] if interstitial else 0.0
         self.scale = self.norm.reference_scale(self.equilibrium.u, core)
 
+    def response(self, f, rtol=1e-8):
+        """H_ref^-1 f for forces f (n, d), eV/A: displacements (n, d), A; see `linear_response`."""
+        return linear_response(self.hessian, f, self.preconditioner, rtol=rtol)
 
     def _require_minimum(self):
         """The theory needs a strongly stable minimiser; a relaxation that keeps the start's symmetry may end on a saddle.
@@ -101,7 +104,7 @@ class Reference:
         """
         f = np.random.default_rng(0).normal(size=self.defect.positions.shape)
         try:
-            linear_response(self.hessian, f, self.preconditioner, rtol=1e-4)
+            self.response(f, rtol=1e-4)
         except Unstable as error:
             raise Unstable(f"the relaxed {self.defect.name} is a saddle point of this potential, not a minimum: {error}; "
                            "choose another defect, e.g. another dumbbell direction") from None
@@ -145,7 +148,7 @@ def predict(model, reference, rtol=1e-4):
     """
     x, crystal = reference.equilibrium.positions, reference.defect.crystal
     V, f = energies_and_forces(model, Neighbours(x, reference.defect.cell, model.cutoff), x)
-    linear = linear_response(reference.hessian, f, reference.preconditioner, rtol=rtol)
+    linear = reference.response(f, rtol)
     linear_geometry = reference.norm(linear)
     gap = float(((V - bulk_site_energy(model, crystal)) - (reference.equilibrium.site_energies
                                                            - bulk_site_energy(reference.potential, crystal))).sum())

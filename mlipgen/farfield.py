@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from .crystals import Supercell, build_defect, minimum_image
-from .derivatives import elastic_tensor, force_constants, hessian_vector
+from .crystal_errors import gram_table
+from .crystals import Supercell, build_defect, minimum_image, thickness
+from .derivatives import elastic_tensor, force_constants, hessian_vector, virial
+from .eigenvalues import extreme_eigenvalue
 from .equilibrium import LatticeGreen, hessian_at, relax
-from .errors import EnergyNorm, formation_energy
+from .errors import EnergyNorm, formation_energy, observed_rate
 from .neighbours import Neighbours
-from .potentials import SitePotential
 
 
 def translations(crystal):
@@ -28,22 +29,25 @@ def translations(crystal):
 
 def translated(supercell, rho):
     """Index of the site at l + rho for every site l of the supercell, shape (n_sites,); rho a lattice translation."""
-    crystal, n = supercell.crystal, np.array(supercell.n)
-    fractional = (supercell.positions + rho) @ np.linalg.inv(crystal.cell)
-    basis = crystal.basis @ np.linalg.inv(crystal.cell)
-    gap = fractional[:, None] - basis
-    k = np.abs(gap - np.rint(gap)).sum(axis=2).argmin(axis=1)
-    cells = np.rint(gap[np.arange(len(k)), k]).astype(int)
-    if np.abs(gap[np.arange(len(k)), k] - cells).max() > 1e-6:
-        raise ValueError(f"rho = {np.asarray(rho).tolist()} A is not a translation of the {crystal.structure} lattice")
-    return np.ravel_multi_index(tuple((cells % n).T), tuple(n)) * len(basis) + k
+    n = np.array(supercell.n)
+    try:
+        cells, k = supercell.crystal.locate(supercell.positions + rho)
+    except ValueError as error:
+        raise ValueError(f"rho = {np.asarray(rho).tolist()} A is not a translation of the {supercell.crystal.structure} lattice: {error}") from None
+    return np.ravel_multi_index(tuple((cells % n).T), tuple(n)) * len(supercell.crystal.basis) + k
+
+
+def ramp(r, L):
+    """0 for r <= L, 1 for r >= 2L, a degree-7 (C3) polynomial in between."""
+    t = np.clip(r / L - 1, 0, 1)
+    return t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
 
 
 def on_lattice(defect, u):
     """Displacements (n_atoms, d) as a field on the homogeneous sites (n_sites, d); nan where not exactly one atom sits."""
     field = np.full((len(defect.homogeneous), u.shape[1]), np.nan)
     field[defect.lattice_index] = u
-    field[np.bincount(defect.lattice_index, minlength=len(field)) != 1] = np.nan
+    field[defect.occupation != 1] = np.nan
     return field
 
 
@@ -59,7 +63,6 @@ class FarField:
 
     def rate(self, j=1, window=(0.0, np.inf)):
         """Slope of log |D^j u| against log r inside the window (A) and its standard error."""
-        from .errors import observed_rate
         keep = (self.distance > window[0]) & (self.distance < window[1])
         return observed_rate(self.distance[keep], self.D[j][keep])
 
@@ -79,7 +82,7 @@ def far_field(equilibrium, orders=(1, 2, 3), bins=24, u=None):
     cell = defect.homogeneous
     step = [translated(cell, rho) for rho in translations(cell.crystal)]
     r = np.linalg.norm(minimum_image(cell.positions - defect.centre, cell.cell), axis=1)
-    width = 1.0 / np.linalg.norm(np.linalg.inv(cell.cell), axis=0).max()
+    width = thickness(cell.cell).min()
     edges = np.geomspace(cell.crystal.shells[0], width / 3, bins + 1)
     where = np.digitize(r, edges) - 1
     field, D = on_lattice(defect, equilibrium.u if u is None else u)[:, None], {}
@@ -108,16 +111,14 @@ def elastic_dipole(potential, equilibrium, method="stress"):
     defect = equilibrium.defect
     if method == "stress":
         pairs = Neighbours(equilibrium.positions, defect.cell, potential.cutoff)
-        R = pairs.vectors(equilibrium.positions)
-        return -potential.sites(R, pairs.offsets)[1].T @ R
+        return -virial(potential, pairs.vectors(equilibrium.positions), pairs.offsets)
     if method != "kanzaki":
         raise ValueError(f"method {method!r} is unknown; choose 'stress' or 'kanzaki'")
     cell = defect.homogeneous
     if len(cell.crystal.primitive_atoms) > 1:
         raise ValueError(f"Kanzaki forces need one atom a primitive cell, {cell.crystal.structure} has "
                          f"{len(cell.crystal.primitive_atoms)}: use method='stress'")
-    count = np.bincount(defect.lattice_index, minlength=len(cell))[:, None]
-    u = np.stack([np.bincount(defect.lattice_index, c, len(cell)) for c in equilibrium.u.T], axis=1) / np.maximum(count, 1)
+    u = defect.sum_on_sites(equilibrium.u) / np.maximum(defect.occupation, 1)[:, None]
     f = hessian_vector(potential, Neighbours(cell.positions, cell.cell, potential.cutoff), cell.positions, u)
     return f.T @ minimum_image(cell.positions - defect.centre, cell.cell)
 
@@ -176,21 +177,9 @@ def lattice_prediction(green, defect, dipole):
     return green(f)[defect.lattice_index]
 
 
-class _PairNorm(SitePotential):
-    """|Du|^2 / 2 as a site potential, so that its force constants are those of the energy norm."""
-
-    def __init__(self, cutoff, dimension):
-        self.cutoff, self.dimension = cutoff, dimension
-
-    def sites(self, R, offsets):
-        G = R * ((R.real**2).sum(axis=1) < self.cutoff**2)[:, None]
-        sums = np.concatenate([[0], np.cumsum((G * R).sum(axis=1))])[offsets]
-        return 0.5 * np.diff(sums), G
-
-
 def lattice_stability(potential, crystal, samples=8):
     """Smallest <Hv, v> / |Dv|^2 of the perfect crystal, eV/A^2: over wave vectors of the Brillouin zone and long waves."""
-    H, B = force_constants(potential, crystal), force_constants(_PairNorm(crystal.norm_cutoff, crystal.dimension), crystal)
+    H, B = force_constants(potential, crystal), gram_table(crystal)
     d = crystal.dimension
     grid = np.stack(np.meshgrid(*[np.arange(samples) / samples] * d, indexing="ij"), -1).reshape(-1, d)[1:]
     directions = np.array([v for v in np.ndindex(*(3,) * d) if any(v)]) - 1.0
@@ -208,9 +197,8 @@ def lattice_stability(potential, crystal, samples=8):
 def stability_constant(potential, equilibrium, green=None, **options):
     """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable, negative a saddle.
 
-    options : of `bound.extreme_eigenvalue`
+    options : of `eigenvalues.extreme_eigenvalue`
     """
-    from .bound import extreme_eigenvalue
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
     return extreme_eigenvalue(hessian_at(potential, x, defect.cell), EnergyNorm(equilibrium).gram, P, x.shape, "smallest", **options)[0]

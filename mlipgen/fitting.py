@@ -146,12 +146,17 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
     own = {k: b.columns(index) for k, b in blocks.items()}
     theta, values, free = solve(own, weights, basis.prior[index], ridge)
     small = nested_basis(basis, degree)
-    offset = bulk_site_energy(reference, crystal) - bulk_site_energy(small, crystal) @ theta
     rms = lambda b, n: b.residual(theta) / np.sqrt(n)  # noqa: E731
-    return Fit(LinearACE(small, theta, crystal.symbol, float(offset)), weights, ridge,
+    return Fit(fitted_model(small, theta, reference, crystal), weights, ridge,
                errors={k: rms(b, b.groups) for k, b in own.items()},
                held_out={k: rms(b.columns(index), b.groups) for k, b in (held_out or {}).items()},
                rmse={k: rms(b, b.rows) for k, b in own.items()}, singular_values=values, free_directions=free)
+
+
+def fitted_model(basis, theta, reference, crystal):
+    """`LinearACE` with the reference's energy per atom of the perfect crystal, which no observation relative to it can fix."""
+    offset = bulk_site_energy(reference, crystal) - bulk_site_energy(basis, crystal) @ theta
+    return LinearACE(basis, theta, crystal.symbol, float(offset))
 
 
 def nested_basis(basis, degree):

@@ -13,7 +13,6 @@ from scipy.linalg import qr, solve_triangular, svd
 
 from .crystals import Supercell, thickness
 from .derivatives import energies_and_forces
-from .equilibrium import linear_response
 from .neighbours import Neighbours
 
 #: Fit accuracies taken as attainable, root mean square over components: 1 meV, 1 meV/A, 1 meV, 1 meV/A^2 (weighted by (1 + |xi|)^2).
@@ -24,7 +23,7 @@ def defect_response(basis, reference, rtol=1e-6):
     """S (K, K), upper triangular, A/eV: |D du| = |S theta| for the linear response du of the defect to parameters theta."""
     x = reference.equilibrium.positions
     F = energies_and_forces(basis, Neighbours(x, reference.defect.cell, basis.cutoff), x)[1]
-    columns = [reference.norm.differences(linear_response(reference.hessian, F[..., k], reference.preconditioner, rtol=rtol)).ravel()
+    columns = [reference.norm.differences(reference.response(F[..., k], rtol)).ravel()
                for k in range(F.shape[-1])]
     return qr(np.array(columns).T, mode="r", overwrite_a=True)[0][: F.shape[-1]]
 

@@ -40,7 +40,6 @@ class Neighbours:
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(np.int64)
         self.built_at = positions.copy()
         self.builds += 1
-        self._incoming = None
 
     def vectors(self, positions):
         """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""

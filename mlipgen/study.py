@@ -16,10 +16,10 @@ from . import __version__
 from .ace import ACEBasis
 from .crystals import Crystal, Supercell, build_defect
 from .equilibrium import relax
-from .errors import Reference, defect_error, formation_energy
+from .errors import EnergyNorm, Reference, defect_error, formation_energy
 from .fitting import RIDGE, assemble, fit_blocks, parse_kinds
 from .potentials import EAM, StillingerWeber
-from .training import training_set
+from .training import crystal_observations, defect_observations
 
 COLUMNS = ("crystal", "defect", "cell", "observations", "degree", "n_basis", "seed", "rank",
            "fit_energy", "fit_force", "fit_virial", "fit_force_constants", "predicted_geometry", "linear_predicted_geometry",
@@ -108,12 +108,13 @@ class Prepared:
         self.crystal = Crystal.equilibrium(self.potential)
         self.basis = ACEBasis(self.potential.cutoff, max(study.degrees), r0=float(self.crystal.shells[0]), pair=study.pair)
         self.reference = Reference(self.potential, build_defect(study.defect, Supercell(self.crystal, study.test_cell)))
+        self._crystal_blocks = assemble(crystal_observations(self.crystal), self.basis, self.potential)  # the same for every cell
         self.held_out = self.assemble(max(study.cells), seed=study.seed + 1000)
         self._blocks = {}
 
     def assemble(self, cell, seed):
-        observations = training_set(self.potential, self.crystal, self.study.defect, cell, self.study.count, seed)
-        return assemble(observations, self.basis, self.potential)
+        observations = defect_observations(self.potential, self.crystal, self.study.defect, cell, self.study.count, seed)
+        return {**assemble(observations, self.basis, self.potential), **self._crystal_blocks}
 
     def blocks(self, cell):
         if cell not in self._blocks:
@@ -139,7 +140,12 @@ class Prepared:
             p.energy if p.applies else None, m.energy, p.relaxation if p.applies else None, m.relaxation,
             error.effectivity if p.applies else None, error.linear_effectivity, error.distance if p.applies else None,
             m.geometry / self.reference.scale, error.verdict, m.verdict, m.force_evaluations, time.perf_counter() - start)))
+        row.update(self.more(fit))
         return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
+
+    def more(self, fit):
+        """Further columns for a subclass to add."""
+        return {}
 
 
 class _Store:
@@ -215,7 +221,6 @@ def relax_report(symbol, defect, cell, tolerance=1e-8):
     potential = reference_potential(symbol)
     crystal = Crystal.equilibrium(potential)
     equilibrium = relax(potential, build_defect(defect, Supercell(crystal, cell)), tolerance=tolerance)
-    from .errors import EnergyNorm
     return {"crystal": symbol, "defect": defect, "cell": cell, "atoms": len(equilibrium.defect),
             "lattice_constant": crystal.a, "formation_energy": formation_energy(potential, equilibrium),
             "force_evaluations": equilibrium.force_evaluations, "max_force": equilibrium.max_force,

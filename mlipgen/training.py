@@ -63,12 +63,15 @@ def crystal_observations(crystal, sizes=(0.005, 0.02)):
     return out + [ForceConstants(crystal)]
 
 
+def defect_observations(reference, crystal, defect, cells, count=10, seed=0, **near):
+    """Energies and forces (uniform, and weighted by distance) of `count` defect cells; see `defect_configurations`."""
+    configurations = defect_configurations(reference, crystal, defect, cells, count, seed, **near)
+    return [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
+
+
 def training_set(reference, crystal, defect, cells, count=10, seed=0, **near):
     """All kinds of observation for one training-cell size; a fit chooses among them by weight.
 
-    Returns a list of observations: energies and forces (uniform, and weighted by distance) of `count` defect cells,
-    virials and force constants of the perfect crystal.
+    Returns a list of observations: those of `count` defect cells, and virials and force constants of the perfect crystal.
     """
-    configurations = defect_configurations(reference, crystal, defect, cells, count, seed, **near)
-    defects = [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
-    return defects + crystal_observations(crystal)
+    return defect_observations(reference, crystal, defect, cells, count, seed, **near) + crystal_observations(crystal)

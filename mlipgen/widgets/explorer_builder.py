@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..ace import LinearACE
 from ..crystals import Supercell, build_defect
 from ..errors import measure
-from ..fitting import WEIGHTS, nested_basis, parse_kinds
-from ..observations import bulk_site_energy
+from ..fitting import WEIGHTS, fitted_model, nested_basis, parse_kinds
 from ..study import Study
 from .explorer_data import ExplorerData, Setting
 from .explorer_factors import near_atoms, observation_blocks, responses, shell_factors, stiffness
@@ -146,9 +144,7 @@ def _relaxer(prepare, order):
         basis, index = nested_basis(prepared.basis, setting.degree), prepared.basis.subset(setting.degree)
         full, theta = np.zeros(len(order)), data.theta(setting)
         full[order[:len(theta)]] = theta
-        crystal, potential = prepared.crystal, prepared.potential
-        offset = bulk_site_energy(potential, crystal) - bulk_site_energy(basis, crystal) @ full[index]
-        model = LinearACE(basis, full[index], crystal.symbol, float(offset))
+        model = fitted_model(basis, full[index], prepared.potential, prepared.crystal)
         report = None
         if progress is not None:
             def report(evaluations, force):

@@ -8,10 +8,9 @@ from scipy.linalg import cholesky
 
 from ..crystals import minimum_image
 from ..derivatives import energies_and_forces, force_constants, hessian_vector
-from ..equilibrium import linear_response
 from ..neighbours import Neighbours
-from ..observations import Energy, Forces, Virial, _one_of_each_pair, bulk_site_energy
-from ..training import defect_configurations, strains, training_set
+from ..observations import Virial, _one_of_each_pair, bulk_site_energy
+from ..training import defect_observations, strains, training_set
 from .explorer_data import r_factor
 
 
@@ -35,9 +34,7 @@ def observation_blocks(prepared, order, arrays, factors, kinds):
         observations = training_set(prepared.potential, prepared.crystal, study.defect, n, study.count, study.seed)
         store("train", n, observations, np.random.default_rng([study.seed, n]), kinds)
     store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
-    configurations = defect_configurations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count,
-                                           study.seed + 1000)
-    held = [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
+    held = defect_observations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count, study.seed + 1000)
     held += [Virial(prepared.crystal, F) for F in strains(d, (0.01,))[1:]]
     store("held", "any", held, np.random.default_rng(0), (*kinds, "V"))
 
@@ -70,13 +67,13 @@ def responses(prepared, order, arrays):
     e = (V - bulk_site_energy(basis, prepared.crystal)[order]).sum(axis=0)
     arrays["energy"] = np.append(e, -reference.formation_energy)
     F -= F.mean(axis=0)
-    du = np.stack([linear_response(reference.hessian, F[..., k], reference.preconditioner, rtol=1e-9)
+    du = np.stack([reference.response(F[..., k], rtol=1e-9)
                    for k in range(len(order))], axis=-1)
     # <f, du> = |T theta|^2.  In a basis that is orthonormal in |D.| the matrix is well conditioned, so its Cholesky factor
     # keeps the digits that F'H^-1 F would have lost.  Symmetry leaves fewer independent displacements than functions:
     # combinations that move nothing to eight digits are left out.
     K, scaled = len(order), du.reshape(-1, len(order)) / arrays["prior"]
-    S = r_factor(_differences(reference, du).reshape(-1, K) / arrays["prior"])
+    S = r_factor(reference.norm.differences(du).reshape(-1, K) / arrays["prior"])
     _, s, Vt = np.linalg.svd(S)
     moving = s > 1e-8 * s[0]
     V, s = Vt[moving].T, s[moving]
@@ -86,18 +83,13 @@ def responses(prepared, order, arrays):
     return du
 
 
-def _differences(reference, du):
-    """D du over the pairs of the energy norm: (n_pairs, d, K)."""
-    return reference.norm._pairs.differences(du)
-
-
 def shell_factors(reference, du, count, arrays):
     """R-factors S of D du by shells of distance from the defect, and what the shells are."""
     defect, K = reference.defect, du.shape[-1]
     r = defect.distance()
     half = 0.5 * min(np.linalg.norm(row) for row in defect.cell)
     edges = np.concatenate([[0.0], np.geomspace(1.25 * defect.crystal.shells[0], 0.95 * half, count - 1), [np.inf]])
-    pairs, D = np.digitize(r, edges)[reference.norm._pairs.i] - 1, _differences(reference, du)
+    pairs, D = np.digitize(r, edges)[reference.norm._pairs.i] - 1, reference.norm.differences(du)
     info, own = [], reference.norm.shells(reference.equilibrium.u, edges)
     for s in range(count):
         rows = D[pairs == s].reshape(-1, K)
@@ -162,7 +154,7 @@ def soft_modes(reference, count):
         for c in range(d):
             f = np.zeros_like(reference.equilibrium.positions)
             f[i, c] = 1.0
-            w.append(linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-9))
+            w.append(reference.response(f, rtol=1e-9))
     w = np.array(w)
     compliance = w[:, nearest].reshape(len(w), -1)  # e_i' H^-1 e_j; the net force is taken out on both sides
     values, vectors = np.linalg.eigh(0.5 * (compliance + compliance.T))

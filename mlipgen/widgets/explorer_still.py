@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 
+from ..fitting import parse_kinds
 from .explorer_data import Setting
 
 STYLE = {"E": "C7", "EF": "C0", "EFV": "C1", "EF+FC": "C2", "EFV+FC": "C3"}
@@ -20,7 +21,7 @@ def still_figure(data, setting=None):
     fig = Figure(figsize=(7.2, 3.2), layout="constrained")
     left, right = fig.subplots(1, 2)
     for name, colour in STYLE.items():
-        kinds = [k for k in ("E", "F", "V") if k in name.split("+")[0]] + ["FC"] * ("FC" in name)
+        kinds = parse_kinds(name)
         weights = {k: base["weights"].get(k) or meta["weights"][k] for k in kinds}
         solved = [(c["size"], data.solve(Setting(**{**base, "cell": c["size"], "weights": weights}))) for c in meta["cells"]]
         points = [(n, s["geometry"]) for n, s in solved if s["applies"]]
