@@ -55,7 +55,7 @@ def _recurrence(cutoff, r0, a, nmax):
     x = (1 + s2) / (1 + s2 + a * s2 ** 2)
     measure = weight * 0.5 * (cutoff - 0.7 * r0) * 4 * np.pi * r ** 2 * sqrt(2) / r0 ** 3
     measure = measure * (1 - r / cutoff) ** 8
-    rows, before, p, norm = [], 0 * x, 1 + 0 * x, 1.0
+    rows, before, p = [], 0 * x, 1 + 0 * x
     shift = back = 0.0
     for n in range(nmax):
         if n:
