@@ -220,15 +220,17 @@ class LinearACE(SitePotential):
     theta : (K,), eV
     symbol : str
     offset : float, eV           energy of an isolated atom
+    structure, a0_guess : str, float (A)      the crystal it was fitted to, from where `Crystal.equilibrium` finds its own; optional
     """
 
     dimension = 3
 
-    def __init__(self, basis, theta, symbol, offset=0.0):
+    def __init__(self, basis, theta, symbol, offset=0.0, structure=None, a0_guess=None):
         self.basis, self.theta = basis, np.array(theta, float)
         if self.theta.shape != (len(basis),):
             raise ValueError(f"theta has shape {self.theta.shape}: this basis needs {len(basis)} coefficients")
         self.symbol, self.offset, self.cutoff = symbol, float(offset), basis.cutoff
+        self.structure, self.a0_guess = structure, a0_guess
         rows, factors, coefficient, _, _ = basis._products
         order = np.lexsort(factors.T[::-1])  # the products A_a A_b are formed once
         factors, coefficient = factors[order], (coefficient * np.repeat(self.theta, np.diff(rows)))[order]
@@ -243,8 +245,10 @@ class LinearACE(SitePotential):
         return V + self.offset, G
 
     def to_dict(self):
-        return {**self.basis.to_dict(), "theta": self.theta.tolist(), "symbol": self.symbol, "offset": self.offset}
+        return {**self.basis.to_dict(), "theta": self.theta.tolist(),
+                **{k: getattr(self, k) for k in ("symbol", "offset", "structure", "a0_guess")}}
 
     @classmethod
     def from_dict(cls, data):
-        return cls(ACEBasis.from_dict(data), data["theta"], data["symbol"], data["offset"])
+        own = {k: data[k] for k in ("structure", "a0_guess") if k in data}  # files of older versions have none
+        return cls(ACEBasis.from_dict(data), data["theta"], data["symbol"], data["offset"], **own)

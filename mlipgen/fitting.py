@@ -156,7 +156,7 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
 def fitted_model(basis, theta, reference, crystal):
     """`LinearACE` with the reference's energy per atom of the perfect crystal, which no observation relative to it can fix."""
     offset = bulk_site_energy(reference, crystal) - bulk_site_energy(basis, crystal) @ theta
-    return LinearACE(basis, theta, crystal.symbol, float(offset))
+    return LinearACE(basis, theta, crystal.symbol, float(offset), crystal.structure, crystal.a)
 
 
 def nested_basis(basis, degree):

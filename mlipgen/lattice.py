@@ -12,6 +12,8 @@ from ase.build import bulk
 from scipy.optimize import brentq, minimize_scalar, root
 
 STRUCTURES = ("bcc", "fcc", "hcp", "diamond", "triangular")
+#: Volume (2D: area) per atom in units of a^d; hcp at the ideal axial ratio.
+_VOLUME = {"bcc": 1 / 2, "fcc": 1 / 4, "hcp": np.sqrt(1 / 2), "diamond": 1 / 8, "triangular": np.sqrt(3) / 2}
 
 
 @dataclass(frozen=True)
@@ -131,20 +133,25 @@ class Crystal:
         return (potential.sites(R, offsets)[1] * R).sum(axis=0) / len(self.primitive_atoms)
 
     @classmethod
-    def equilibrium(cls, potential, structure=None, around=0.06):
+    def equilibrium(cls, potential, structure=None, a=None, around=0.06):
         """The crystal at the potential's own lattice constant (hcp: a and c), to machine precision.
 
         Parameters
         ----------
         potential : SitePotential     carries symbol, structure and a first guess of the lattice constant
+        structure : str               another lattice than the potential's own: its guess is kept at the same volume per atom
+        a : float, A                  another first guess of the lattice constant
         around : float                relative width of the search around that guess
+
+        The energy is least in a (hcp: the stress is zero); other strains and displacements may still lower it, as for bcc copper.
 
         Raises
         ------
-        ValueError     if the energy has no minimum within that window
+        ValueError     if the energy has no minimum within that window, or there is no guess
         """
-        structure = structure or potential.structure
-        guess, ratio = potential.a0_guess, np.sqrt(8 / 3)
+        natural = getattr(potential, "structure", None)
+        structure = structure or natural
+        guess, ratio = _first_guess(potential, structure, natural) if a is None else a, np.sqrt(8 / 3)
         make = lambda a, c=None: cls(potential.symbol, structure, a, c)  # noqa: E731
         if structure == "hcp":
             work = lambda s: make(guess * s[0], guess * ratio * s[1]).pressure_work(potential)  # noqa: E731
@@ -152,15 +159,29 @@ class Crystal:
                                     bounds=(1 - around, 1 + around), method="bounded").x
             found = root(lambda s: [work(s)[:2].sum(), work(s)[2]], [scale, scale], tol=1e-13)
             if np.abs(found.fun).max() > 1e-8:
-                raise ValueError(f"no hcp equilibrium of {potential.symbol} near a = {guess:.3f} A: {found.message}")
+                raise ValueError(f"no hcp equilibrium of {potential.symbol} near a = {guess:.3f} A: {found.message}; "
+                                 "give another structure, or a better first guess a=...")
             return make(guess * found.x[0], guess * ratio * found.x[1])
         scan = guess * np.linspace(1 - around, 1 + around, 25)
         k = int(np.argmin([make(a).energy_per_atom(potential) for a in scan]))
         if k in (0, len(scan) - 1):
             raise ValueError(f"no equilibrium of {structure} {potential.symbol} between {scan[0]:.3f} and {scan[-1]:.3f} A; "
-                             "give another structure, or a potential with a better a0_guess")
+                             "give another structure, or a better first guess a=...")
         work = lambda a: make(a).pressure_work(potential).sum()  # noqa: E731
         return make(float(brentq(work, scan[k - 1], scan[k + 1], xtol=1e-14, rtol=1e-14)))
+
+
+def _first_guess(potential, structure, natural):
+    """The potential's guess of the lattice constant, at the same volume per atom when its own lattice is another."""
+    guess = getattr(potential, "a0_guess", None)
+    if structure not in STRUCTURES or guess is None:
+        raise ValueError(f"{type(potential).__name__} of {potential.symbol} has structure {structure!r} and first guess {guess} of its "
+                         f"lattice constant: give structure= (one of {', '.join(STRUCTURES)}) and a= (A)")
+    if natural in (None, structure):
+        return guess
+    if (natural == "triangular") != (structure == "triangular"):
+        raise ValueError(f"{potential.symbol} is {natural}: no {structure} crystal of it, the dimensions differ")
+    return guess * (_VOLUME[natural] / _VOLUME[structure]) ** (1 / 3)
 
 
 def thickness(cell):

@@ -5,8 +5,11 @@ from ase.build import bulk
 from matscipy.neighbours import neighbour_list
 from scipy.optimize import minimize
 
+from mlipgen.ace import ACEBasis, LinearACE
 from mlipgen.crystals import (DEFECTS, Crystal, Defect, Supercell, as_atoms, build_defect, divacancy, dumbbell, minimum_image,
                               require_thickness, thickness, vacancy)
+from mlipgen.fitting import fit
+from mlipgen.observations import Virial
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
 POTENTIALS = [EAM("W"), EAM("Cu"), EAM("Ti"), StillingerWeber("Si"), Toy2D()]
@@ -50,6 +53,49 @@ def test_no_equilibrium_in_the_window_is_an_error():
     potential.a0_guess = 2.5
     with pytest.raises(ValueError, match="no equilibrium of bcc W between 2.350 and 2.650 A"):
         Crystal.equilibrium(potential)
+
+
+@pytest.mark.parametrize("symbol", EAM.symbols())
+@pytest.mark.parametrize("structure", ["bcc", "fcc", "hcp"])
+def test_every_metal_has_a_stationary_point_on_every_lattice(symbol, structure):
+    """Also on lattices that it does not form: the guess is carried over at the same volume per atom."""
+    potential = EAM(symbol)
+    crystal = Crystal.equilibrium(potential, structure=structure)
+    assert crystal.structure == structure and abs(crystal.pressure_work(potential)).max() < 1e-8
+    own = Crystal.equilibrium(potential)
+    volume = [abs(np.linalg.det(c.cell)) / len(c.basis) for c in (crystal, own)]
+    assert volume[0] == pytest.approx(volume[1], rel=0.15)
+    assert crystal.energy_per_atom(potential) > own.energy_per_atom(potential) - 1e-12   # the natural one is the lowest of the three
+    wide = [Crystal(symbol, structure, s * crystal.a, crystal.c and s * crystal.c).energy_per_atom(potential) for s in (0.99, 1.01)]
+    assert min(wide) > crystal.energy_per_atom(potential)
+
+
+def test_the_guess_can_be_given():
+    potential = EAM("W")
+    found = Crystal.equilibrium(potential, structure="fcc", a=3.9, around=0.1)
+    assert found.a == pytest.approx(Crystal.equilibrium(potential, structure="fcc").a, rel=1e-12)
+    with pytest.raises(ValueError, match="no equilibrium of bcc W between 3.290 and 3.710 A.*a="):
+        Crystal.equilibrium(potential, a=3.5)
+    with pytest.raises(ValueError, match="'sc' and first guess.*structure= .one of bcc.*a="):
+        Crystal.equilibrium(potential, structure="sc")
+    with pytest.raises(ValueError, match="X is triangular: no bcc crystal"):
+        Crystal.equilibrium(Toy2D(), structure="bcc")
+
+
+def test_a_fitted_model_finds_its_own_lattice_constant():
+    potential = EAM("W", fade=(3.5, 4.4))
+    crystal = Crystal.equilibrium(potential)
+    basis = ACEBasis(4.4, 6, r0=crystal.shells[0])
+    strains = [Virial(crystal, (1 + e) * np.eye(3)) for e in (-0.02, -0.01, 0.0, 0.01, 0.02)]
+    model = fit(strains, basis, potential, crystal, "V").model
+    own = Crystal.equilibrium(model)
+    assert own.structure == "bcc" and abs(own.pressure_work(model)).max() < 1e-9 and own.a == pytest.approx(crystal.a, rel=1e-4)
+    again = LinearACE.from_dict(model.to_dict())
+    assert Crystal.equilibrium(again) == own
+    bare = LinearACE(basis, model.theta, "W", model.offset)
+    with pytest.raises(ValueError, match="LinearACE of W has structure None and first guess None.*give structure="):
+        Crystal.equilibrium(bare)
+    assert Crystal.equilibrium(bare, structure="bcc", a=3.2).a == pytest.approx(own.a, rel=1e-12)
 
 
 # --- stencils ------------------------------------------------------------------------------------------------------------
