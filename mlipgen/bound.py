@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import farfield
 from .crystal_errors import force_constant_mismatch, virial_mismatch, wave_mismatch  # noqa: F401  (the first for users of this module)
 from .crystals import minimum_image
 from .derivatives import energies_and_forces
@@ -22,28 +23,18 @@ from .farfield import ramp
 from .neighbours import Neighbours
 
 
-def soft_fields(reference, count=3, seed=1):
-    """Responses (n, d) of the defect to random forces on its core: rich in its soft modes, which a random field hardly contains.
-
-    The relative errors of a model's curvatures are largest there, so eigenvalue searches must start with them.
-    """
-    core = reference.defect.distance() < 1.6 * reference.defect.crystal.shells[0]
-    forces = core[:, None] * np.random.default_rng(seed).standard_normal((count,) + reference.equilibrium.u.shape)
-    return [reference.response(f, rtol=1e-2) for f in forces]
-
-
 def stability_constant(reference):
-    """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2."""
-    return extreme_eigenvalue(reference.hessian, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape,
-                              "smallest", start=soft_fields(reference))[0]
+    """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2; see `farfield.stability_constant`."""
+    return farfield.stability_constant(reference.potential, reference.equilibrium, reference.green)
 
 
 def mismatch(model, reference, du=None, **options):
     """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar (or at ubar + du)."""
     x = reference.equilibrium.positions + (0.0 if du is None else du)
     learned = hessian_at(model, x, reference.defect.cell)
+    soft = farfield.soft_fields(reference.hessian, reference.preconditioner, reference.defect)
     value, _ = extreme_eigenvalue(lambda v: learned(v) - reference.hessian(v), reference.hessian, reference.preconditioner,
-                                  x.shape, "modulus", **{"start": soft_fields(reference), **options})
+                                  x.shape, "modulus", **{"start": soft, **options})
     return abs(value)
 
 
@@ -159,10 +150,22 @@ def lattice_displacement(reference):
     return field - field.mean(axis=0)
 
 
-def residual_terms(model, reference, radius, gamma):
-    """Split the residual of `model` at `radius` (A; half the training cell): core, far harmonic, far anharmonic; `Terms`."""
+def cut_constant(reference, radius):
+    """Largest |D(chi v)| / |Dv| for the far field's cut chi, from 0 at radius/2 to 1 at radius (A); independent of the model."""
+    far = ramp(reference.defect.distance(), radius / 2)[:, None]
+    cut = lambda v: far * reference.norm.gram(far * v)  # noqa: E731
+    return float(np.sqrt(extreme_eigenvalue(cut, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape,
+                                            tolerance=0.02)[0]))
+
+
+def residual_terms(model, reference, radius, gamma, cut=None):
+    """Split the residual of `model` into core, far harmonic and far anharmonic: `Terms`.
+
+    radius : float, A       side of the training cell: the far field sets in at half of it and is whole at the radius
+    cut : float             `cut_constant(reference, radius)`; computed when not given
+    """
     home, potential = reference.defect.homogeneous, reference.potential
-    far = ramp(reference.defect.distance(), radius / 2)[:, None]  # 1 - chi: from 0 at half the radius to 1 at the radius
+    far = ramp(reference.defect.distance(), radius / 2)[:, None]
     f, u = residual_forces(model, reference), lattice_displacement(reference)
     harmonic = sum(sign * hessian_at(m, home.positions, home.cell)(u) for sign, m in ((-1, model), (1, potential)))
     harmonic = harmonic[reference.defect.lattice_index]
@@ -171,7 +174,6 @@ def residual_terms(model, reference, radius, gamma):
     size = reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2]  # |Du(l)|^2
     m = np.mean([(home.crystal.stencil(home.crystal.norm_cutoff, [atom])[0] ** 2).sum() for atom in home.crystal.primitive_atoms])
     third = virial_mismatch(model, potential, home.crystal)[2] / 2 * (m / home.crystal.dimension) ** -1.5
-    cut = lambda v: far * reference.norm.gram(far * v)  # noqa: E731
-    c = np.sqrt(extreme_eigenvalue(cut, reference.norm.gram, reference.preconditioner, f.shape, tolerance=0.02)[0] / gamma)
+    c = (cut_constant(reference, radius) if cut is None else cut) / np.sqrt(gamma)
     return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference),
                  float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum())))

@@ -16,7 +16,14 @@ SKIN = 0.4  # A; wide enough that a relaxing vacancy never rebuilds its neighbou
 
 
 class Unstable(RuntimeError):
-    """A Hessian has a negative direction: the crystal or the defect is not a stable equilibrium."""
+    """A Hessian has a negative direction: the crystal or the defect is not a stable equilibrium.
+
+    direction : (n, d) or None       a displacement of negative curvature, where one was met
+    """
+
+    def __init__(self, message, direction=None):
+        super().__init__(message)
+        self.direction = direction
 
 
 class LeftBasin(RuntimeError):
@@ -221,7 +228,7 @@ def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_produ
         curvature = (p * Hp).sum()
         if curvature <= 0:
             raise Unstable(f"the Hessian has a negative direction (curvature {curvature / (p * p).sum():.3g} eV/A^2): "
-                           "the equilibrium is not stable under this model")
+                           "the equilibrium is not stable under this model", p)
         alpha = rz / curvature
         du += alpha * p
         r -= alpha * Hp

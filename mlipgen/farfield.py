@@ -12,7 +12,7 @@ from .crystal_errors import gram_table
 from .crystals import Supercell, build_defect, minimum_image, thickness
 from .derivatives import elastic_tensor, force_constants, hessian_vector, virial
 from .eigenvalues import extreme_eigenvalue
-from .equilibrium import LatticeGreen, hessian_at, relax
+from .equilibrium import LatticeGreen, Unstable, hessian_at, linear_response, relax
 from .errors import EnergyNorm, formation_energy, observed_rate
 from .neighbours import Neighbours
 
@@ -194,6 +194,22 @@ def lattice_stability(potential, crystal, samples=8):
     return float(lowest)
 
 
+def soft_fields(hessian, preconditioner, defect, count=3, seed=1):
+    """Responses (n, d) of a defect to random forces on its core: rich in its soft modes, which a random field hardly contains.
+
+    Eigenvalue searches must start with them: they can miss what no starting field holds (a symmetric core's antisymmetric
+    modes) or take the second mode for the first.  A direction of negative curvature met on the way stands for its response.
+    """
+    core = defect.distance() < 1.6 * defect.crystal.shells[0]
+    fields = []
+    for f in core[:, None] * np.random.default_rng(seed).standard_normal((count,) + defect.positions.shape):
+        try:
+            fields.append(linear_response(hessian, f, preconditioner, rtol=1e-2))
+        except Unstable as error:
+            fields.append(error.direction)
+    return fields
+
+
 def stability_constant(potential, equilibrium, green=None, **options):
     """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable, negative a saddle.
 
@@ -201,7 +217,9 @@ def stability_constant(potential, equilibrium, green=None, **options):
     """
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
-    return extreme_eigenvalue(hessian_at(potential, x, defect.cell), EnergyNorm(equilibrium).gram, P, x.shape, "smallest", **options)[0]
+    H = hessian_at(potential, x, defect.cell)
+    options = {"start": soft_fields(H, P, defect), **options}
+    return extreme_eigenvalue(H, EnergyNorm(equilibrium).gram, P, x.shape, "smallest", **options)[0]
 
 
 @dataclass(frozen=True)
