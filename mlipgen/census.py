@@ -15,26 +15,43 @@ from pathlib import Path
 
 import numpy as np
 
-from .bound import mismatch
+from .bound import ForceWeights, cut_constant, geometry_bound, mismatch, residual_terms
 from .equilibrium import NotConverged
 from .errors import APPLIES, LARGEST_PREDICTION
 from .study import Prepared, Study
 
 
+#: Upper bounds on the geometry error (`bound.Bound`; "terms": put together from the fit errors), columns `bound_...` of a row.
+BOUNDS = ("dual", "terms", "hardy", "uniform")
+
+
 @dataclass(frozen=True)
 class CensusStudy(Study):
-    """A study whose points also carry `mismatch`: |H^-1/2 (H_ML - H) H^-1/2|, or None when it has no value."""
+    """A study whose points also carry `mismatch`, delta = |H^-1/2 (H_ML - H) H^-1/2|, the four bounds on the geometry error, A
+    (None when delta >= 1: there is no bound), and `linear_distance`."""
 
     def prepare(self):
         return _Prepared(self)
 
 
 class _Prepared(Prepared):
-    def more(self, fit):
+    def __init__(self, study):
+        super().__init__(study)
+        self._weights = ForceWeights.of(self.reference)
+        self._cut = {n: cut_constant(self.reference, n * self.crystal.a) for n in study.cells}
+
+    def more(self, fit, error, cell):
+        row = {"mismatch": None, "linear_distance": error.linear_distance, **{f"bound_{name}": None for name in BOUNDS}}
         try:
-            return {"mismatch": mismatch(fit.model, self.reference, tolerance=0.02)}
+            row["mismatch"] = delta = mismatch(fit.model, self.reference, tolerance=0.02)
         except NotConverged:
-            return {"mismatch": None}
+            return row
+        if delta < 1:
+            bound = geometry_bound(fit.model, self.reference, self._weights, delta)
+            terms = residual_terms(fit.model, self.reference, cell * self.crystal.a, bound.gamma, self._cut[cell])
+            row.update(bound_dual=bound.dual, bound_hardy=bound.hardy, bound_uniform=bound.uniform,
+                       bound_terms=terms.bound(bound.gamma, delta, limits=True))
+        return row
 
 
 _SMALL = dict(degrees=(6, 8), seed=0)
@@ -99,6 +116,12 @@ def energy_agrees(row):
     if row["predicted_energy"] is None or row["measured_energy"] is None:
         return None
     return abs(row["predicted_energy"] - row["measured_energy"]) <= max(0.05 * abs(row["measured_energy"]), 1e-6)
+
+
+def sharpness(rows, name):
+    """Bound `name` of `BOUNDS` over the measured geometry error, for the relaxed fits that have the bound: (n,)."""
+    return np.array([r[f"bound_{name}"] / r["measured_geometry"] for r in rows
+                     if r[f"bound_{name}"] is not None and r["measured_geometry"] is not None])
 
 
 def verdicts(rows):

@@ -125,7 +125,7 @@ class Prediction:
     geometry : float, A            |D du| with the model's own Hessian (Newton); nan if it does not apply
     linear_geometry : float, A     the same with the reference's Hessian
     energy : float, eV             error of the formation energy;  relaxation : float, eV, its part -<f, du>/2
-    du : (n, d), A or None
+    du : (n, d), A or None;        linear_du : (n, d), A, the linear estimate of the displacements
     """
 
     geometry: float
@@ -133,6 +133,7 @@ class Prediction:
     energy: float
     relaxation: float
     du: np.ndarray | None
+    linear_du: np.ndarray
     applies: bool
     why: str
 
@@ -152,7 +153,7 @@ def predict(model, reference, rtol=1e-4):
     linear_geometry = reference.norm(linear)
     gap = float(((V - bulk_site_energy(model, crystal)) - (reference.equilibrium.site_energies
                                                            - bulk_site_energy(reference.potential, crystal))).sum())
-    nothing = (np.nan, linear_geometry, np.nan, np.nan, None, False)
+    nothing = (np.nan, linear_geometry, np.nan, np.nan, None, linear, False)
     if linear_geometry > 3 * LARGEST_PREDICTION * reference.scale:
         return Prediction(*nothing, f"{LARGE}: the linear estimate is {linear_geometry:.2g} A of |D ubar| = {reference.scale:.2g} A")
     try:
@@ -162,7 +163,7 @@ def predict(model, reference, rtol=1e-4):
     geometry, relaxation = reference.norm(du), -0.5 * float((f * du).sum())
     applies = geometry <= LARGEST_PREDICTION * reference.scale
     why = APPLIES if applies else f"{LARGE}: {geometry:.2g} A is over {LARGEST_PREDICTION:.0%} of |D ubar| = {reference.scale:.2g} A"
-    return Prediction(geometry, linear_geometry, gap + relaxation, relaxation, du, applies, why)
+    return Prediction(geometry, linear_geometry, gap + relaxation, relaxation, du, linear, applies, why)
 
 
 @dataclass(frozen=True)
@@ -240,8 +241,15 @@ class DefectError:
     @property
     def distance(self):
         """|D(du_predicted - du_measured)| / |D du_measured|: cannot hide errors that compensate."""
-        p, m = self.prediction.du, self.measurement.du
-        return np.nan if p is None or m is None else self.reference.norm(p - m) / self.measurement.geometry
+        return self._distance(self.prediction.du)
+
+    @property
+    def linear_distance(self):
+        return self._distance(self.prediction.linear_du)
+
+    def _distance(self, predicted):
+        measured = self.measurement.du
+        return np.nan if predicted is None or measured is None else self.reference.norm(predicted - measured) / self.measurement.geometry
 
     @property
     def verdict(self):

@@ -37,6 +37,26 @@ def test_displacements_and_energies_agree_too(rows):
     assert sum(a is True for a in agree) >= 0.95 * len(agree)
 
 
+def test_distances_hide_nothing_that_effectivities_show(rows):
+    """| |a| - |b| | <= |a - b|, for both estimates."""
+    for r in rows:
+        for distance, effectivity in (("prediction_distance", "effectivity"), ("linear_distance", "linear_effectivity")):
+            if r[distance] is not None:
+                assert abs(r[effectivity] - 1) <= r[distance] + 1e-9
+    own = [r for r in rows if census.small_error(r)]
+    assert all(r["prediction_distance"] < r["linear_distance"] + 1e-3 for r in own)
+
+
+def test_bounds_hold_for_every_fit_that_has_them(rows):
+    having = [r for r in rows if r["mismatch"] is not None and r["mismatch"] < 1]
+    assert len(having) >= 40
+    for name in census.BOUNDS:
+        assert all((r[f"bound_{name}"] is not None) == (r in having) for r in rows)
+        assert (census.sharpness(rows, name) > 1).all()
+    sharpest = {name: np.median(census.sharpness(rows, name)) for name in census.BOUNDS}
+    assert sharpest["dual"] < sharpest["terms"] < sharpest["hardy"] and sharpest["dual"] < 4
+
+
 def test_linear_effectivity_strays_with_the_hessian_mismatch(rows):
     own = [r for r in rows if census.small_error(r)]
     off = np.array([abs(r["linear_effectivity"] - 1) for r in own])
