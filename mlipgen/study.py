@@ -140,11 +140,11 @@ class Prepared:
             p.energy if p.applies else None, m.energy, p.relaxation if p.applies else None, m.relaxation,
             error.effectivity if p.applies else None, error.linear_effectivity, error.distance if p.applies else None,
             m.geometry / self.reference.scale, error.verdict, m.verdict, m.force_evaluations, time.perf_counter() - start)))
-        row.update(self.more(fit))
+        row.update(self.more(fit, error, cell))
         return {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
 
-    def more(self, fit):
-        """Further columns for a subclass to add."""
+    def more(self, fit, error, cell):
+        """Further columns for a subclass to add, from the fit, its DefectError and the training-cell size."""
         return {}
 
 
