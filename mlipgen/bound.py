@@ -28,13 +28,18 @@ def stability_constant(reference):
     return farfield.stability_constant(reference.potential, reference.equilibrium, reference.green)
 
 
-def mismatch(model, reference, du=None, **options):
+def soft_fields(reference):
+    """Where eigenvalue searches at this defect start, see `farfield.soft_fields`; give it to `mismatch` where there are many models."""
+    return farfield.soft_fields(reference.hessian, reference.preconditioner, reference.defect)
+
+
+def mismatch(model, reference, du=None, start=None, **options):
     """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar (or at ubar + du)."""
     x = reference.equilibrium.positions + (0.0 if du is None else du)
     learned = hessian_at(model, x, reference.defect.cell)
-    soft = farfield.soft_fields(reference.hessian, reference.preconditioner, reference.defect)
+    start = soft_fields(reference) if start is None else start
     value, _ = extreme_eigenvalue(lambda v: learned(v) - reference.hessian(v), reference.hessian, reference.preconditioner,
-                                  x.shape, "modulus", **{"start": soft, **options})
+                                  x.shape, "modulus", start=start, **options)
     return abs(value)
 
 
@@ -56,8 +61,8 @@ def residual_forces(model, reference):
     return f - f.mean(axis=0)
 
 
-def dual_norm(f, reference, rtol=1e-4):
-    """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored."""
+def dual_norm(f, reference, rtol=1e-3):
+    """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored; its own error is of the order rtol^2."""
     du = reference.response(f, rtol)
     return float(np.sqrt(max((f * du).sum(), 0.0)))
 

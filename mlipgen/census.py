@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .bound import ForceWeights, cut_constant, geometry_bound, mismatch, residual_terms
+from .bound import ForceWeights, cut_constant, geometry_bound, mismatch, residual_terms, soft_fields
 from .equilibrium import NotConverged
 from .errors import APPLIES, LARGEST_PREDICTION
 from .study import Prepared, Study
@@ -37,13 +37,13 @@ class CensusStudy(Study):
 class _Prepared(Prepared):
     def __init__(self, study):
         super().__init__(study)
-        self._weights = ForceWeights.of(self.reference)
+        self._weights, self._soft = ForceWeights.of(self.reference), soft_fields(self.reference)
         self._cut = {n: cut_constant(self.reference, n * self.crystal.a) for n in study.cells}
 
     def more(self, fit, error, cell):
         row = {"mismatch": None, "linear_distance": error.linear_distance, **{f"bound_{name}": None for name in BOUNDS}}
         try:
-            row["mismatch"] = delta = mismatch(fit.model, self.reference, tolerance=0.02)
+            row["mismatch"] = delta = mismatch(fit.model, self.reference, tolerance=0.02, start=self._soft)
         except NotConverged:
             return row
         if delta < 1:
