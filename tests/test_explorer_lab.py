@@ -25,7 +25,7 @@ def noisy_slowly(data, setting, progress, cancelled):
     return data.relax(data, setting, report, cancelled)
 
 
-Explorer(data, on_relax=noisy_slowly)"""
+Explorer(data, on_relax=noisy_slowly, atoms="nglview")"""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +78,13 @@ def test_refit_and_relax_for_real(lab, browser):
     explorer = page.locator("[data-testid=explorer][data-state=ready][data-kernel=live]")
     explorer.wait_for()
     address = page.url
+    viewer = page.locator("[data-testid=viewer][data-state=ready]")      # nglview's, opened through JupyterLab's widget manager
+    viewer.wait_for()
+    bfactors = """() => { const found = [];
+        document.querySelector("[data-testid=viewer]").stage.compList[0].structure.eachAtom((atom) => found.push(atom.bfactor)); return found; }"""
+    before = page.evaluate(bfactors)
+    assert viewer.get_attribute("aria-label").startswith(f"The {len(before) - 1} atoms")      # and the mark at the defect
+    assert len(set(before)) > 2, "each shell of neighbours has a colour of its own"
 
     def measured():
         return page.get_by_test_id("measured-geometry-error").get_attribute("data-value")
@@ -91,6 +98,7 @@ def test_refit_and_relax_for_real(lab, browser):
     # Off the first setting the mark is gone; another relaxation, the code now warm, brings a new one.
     page.get_by_label("Virials", exact=True).check()
     page.wait_for_function("document.querySelector('[data-testid=measured-geometry-error]').dataset.value === ''")
+    assert page.evaluate(bfactors) != before
     begin = time.perf_counter()
     button.click()
     page.wait_for_function("document.querySelector('[data-testid=measured-geometry-error]').dataset.value !== ''")

@@ -136,13 +136,16 @@ class ExplorerView {
     this.root.dataset.state = "ready";
     window.addEventListener("hashchange", this.onHash);
     this.listenToKernel();
-    this.resize = new ResizeObserver(() => { if (this.root.clientWidth !== this.width) { this.width = this.root.clientWidth; this.drawCharts(); } });
+    if (this.model.get("viewer")) this.openViewer();
+    this.resize = new ResizeObserver(() => { if (this.root.clientWidth !== this.width) { this.width = this.root.clientWidth; this.atoms?.resize(); this.drawCharts(); } });
     this.resize.observe(this.root);
     this.theme = new MutationObserver(() => this.atoms && this.atoms.draw());
     this.theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   }
 
   dispose() {
+    this.gone = true;
+    this.drawing?.dispose?.();
     this.resize?.disconnect();
     this.theme?.disconnect();
     window.removeEventListener("hashchange", this.onHash);
@@ -224,9 +227,10 @@ class ExplorerView {
     this.chartB = figure(["Geometry error against distance from the defect"]);
     this.rows = h("tbody");
     const table = h("table", { class: "mx-table" }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Fit errors"), h("th", { scope: "col" }, "training"), h("th", { scope: "col" }, "held out"))), this.rows);
-    this.canvas = h("canvas", { tabindex: 0, role: "img" });
+    this.canvas = h("canvas", { class: "mx-space", tabindex: 0, role: "img" });
+    this.viewer = h("div", { class: "mx-space", "data-testid": "viewer", tabindex: 0, role: "img", hidden: true });
     this.scale = h("div", { class: "mx-scale" });
-    this.atomFigure = h("figure", { class: "mx-figure mx-atoms" }, h("figcaption", {}, "Displacement error per atom"), this.canvas, this.scale);
+    this.atomFigure = h("figure", { class: "mx-figure mx-atoms" }, h("figcaption", {}, "Displacement error per atom"), this.canvas, this.viewer, this.scale);
     this.root.replaceChildren(h("div", { class: "mx-body" },
       h("div", { class: "mx-summary" }, o.print, o.verdict,
         h("div", { class: "mx-cards" }, card("geometry", "Geometry error"), card("energy", "Energy error"))),
@@ -259,7 +263,8 @@ class ExplorerView {
     c.noise.box.hidden = !(meta.noise_max > 0) || (this.options.controls && !this.options.controls.includes("noise"));
     const positions = arrays["near/positions"];
     this.atomFigure.hidden = !positions || this.options.atoms === false;
-    this.atoms = this.atomFigure.hidden ? null : (this.atoms ?? new AtomView(this.canvas, positions.data));
+    this.drawing ??= new AtomView(this.canvas);
+    this.atoms = this.atomFigure.hidden ? null : this.drawing;
     if (this.atoms) this.atoms.positions = positions.data;
     this.showControls();
     this.update();
@@ -355,7 +360,7 @@ class ExplorerView {
       this.put(o[`m-${key}`], has ? m[key] : null, has ? `${formatNumber(m[key])}\u202f${unit}` : m ? "left the basin" : "not computed here");
     }
     o["n-geometry"].textContent = ok ? `${formatNumber(100 * r.geometry / meta.norm, 2)} % of the defect’s own |Dū| = ${formatNumber(meta.norm)}\u00a0Å`
-      + (has ? `; predicted\u00a0/\u00a0measured\u00a0=\u00a0${(r.geometry / m.geometry).toFixed(3)}` : "") : m && !has ? m.note : "";
+      + (has ? `; predicted / measured =\u00a0${(r.geometry / m.geometry).toFixed(3)}` : "") : m && !has ? m.note : "";
     o["n-energy"].textContent = ok ? `of which relaxation ${formatNumber(r.relaxation)} eV` : "";
     this.rows.replaceChildren(...meta.errors.map((e) => {
       const used = this.setting.weights[e.block === "Fw" ? "F" : e.block] > 0;
@@ -459,20 +464,45 @@ class ExplorerView {
   drawAtoms() {
     if (!this.atoms) return;
     const { data, result: r } = this, ok = r !== null && r.applies, [low, high] = data.meta.colour_range;
-    let values = null;
-    if (ok) {
-      const u = nearDisplacements(data, r.theta);
-      values = Float64Array.from({ length: u.length / 3 }, (_, i) => Math.log10(Math.max(Math.hypot(u[3 * i], u[3 * i + 1], u[3 * i + 2]), 1e-30) / low) / Math.log10(high / low));
-    }
-    this.atoms.show(values);
-    this.canvas.setAttribute("aria-label", `The ${data.arrays["near/positions"].shape[0]} atoms nearest the defect, ${ok ? "coloured by predicted displacement error" : "grey because the prediction does not apply"}. Drag or use the arrow keys to turn.`);
+    const u = ok ? nearDisplacements(data, r.theta) : null;
+    this.atomErrors = u && Float64Array.from({ length: u.length / 3 }, (_, i) => Math.hypot(u[3 * i], u[3 * i + 1], u[3 * i + 2]));
+    this.atoms.show(this.atomErrors, [low, high]);
+    for (const node of [this.canvas, this.viewer]) node.setAttribute("aria-label", `The ${data.arrays["near/positions"].shape[0]} atoms nearest the defect, ${ok ? "coloured by predicted displacement error" : "grey because the prediction does not apply"}. Drag or use the arrow keys to turn.`);
     if (!this.scale.firstChild) {
       const stops = VIRIDIS.map((c) => `rgb(${c.join()})`).join(", ");
       const from = Math.log10(low), to = Math.log10(high), middle = Math.round((from + to) / 2);
       this.scale.append(h("i", { style: `background: linear-gradient(90deg, ${stops})`, "aria-hidden": "true" }),
         h("div", {}, h("span", {}, decade(from)), h("span", {}, decade(middle)), h("span", {}, `${decade(to)} Å`)),
-        h("p", { class: "mx-small" }, "+ marks the defect. Drag or use the arrow keys to turn."));
+        (this.hint = h("p", { class: "mx-small" })));
     }
+    this.pointAt(null);
+  }
+
+  /** What the pointer is on, under the colour scale. */
+  pointAt(atom) {
+    const errors = this.atomErrors, [x, y, z] = this.data.arrays["near/positions"].data.slice(3 * (atom ?? 0), 3 * (atom ?? 0) + 3);
+    this.hint.textContent = atom === null ? "Drag or use the arrow keys to turn; the mark at the centre is the defect."
+      : `Atom ${formatNumber(Math.hypot(x, y, z))}\u00a0Å from the defect: ${errors ? `${formatNumber(errors[atom])}\u00a0Å` : "the prediction does not apply"}.`;
+  }
+
+  /** Replaces the canvas by nglview where the widget carries one. */
+  async openViewer() {
+    const swap = (on) => { this.viewer.hidden = !on; this.canvas.hidden = on; };
+    swap(true);
+    let viewer;
+    try { viewer = await ViewerAtoms.open(this.model, this.viewer); } catch (error) {
+      console.warn(`explorer: the canvas stays, nglview did not start: ${error.message}`);
+      return swap(false);
+    }
+    if (this.gone) return viewer.dispose();
+    this.drawing = viewer;
+    viewer.onhover = (atom) => this.pointAt(atom);
+    if (!this.atoms) return;
+    this.atoms = viewer;
+    viewer.positions = this.data.arrays["near/positions"].data;
+    this.drawAtoms();
+    await viewer.loading;
+    this.viewer.dataset.state = "ready";
   }
 
   /* ---------------------------------------------------------------- a kernel, if there is one */

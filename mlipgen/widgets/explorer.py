@@ -8,15 +8,27 @@ from pathlib import Path
 
 import anywidget
 import traitlets
+from ipywidgets import widget_serialization
 
 from .explorer_data import ExplorerData, Setting
 
 HERE = Path(__file__).parent
-SCRIPTS = ("explorer_solver.js", "explorer_charts.js", "explorer.js")  # one module: anywidget takes one string
+SCRIPTS = ("explorer_solver.js", "explorer_charts.js", "explorer_atoms.js", "explorer.js")  # one module: anywidget takes one string
 
 
 class Cancelled(Exception):
     """Raised inside a running relaxation when the reader pressed Cancel."""
+
+
+def _empty_viewer():
+    """An nglview widget without atoms; the page brings them."""
+    import warnings
+
+    from IPython.utils.capture import capture_output
+    with warnings.catch_warnings(), capture_output():           # nglview 3 imports deprecated modules, and shows a widget
+        warnings.simplefilter("ignore")
+        from nglview import NGLWidget
+        return NGLWidget()
 
 
 class Explorer(anywidget.AnyWidget):
@@ -32,13 +44,23 @@ class Explorer(anywidget.AnyWidget):
     controls : sequence of "cell", "observations", "degree", "ridge", "noise"; default all
     chart : (y, x)          first chart: y "geometry" or "energy", x "cell", "observations" or "degree"
     setting : dict          starting setting where it differs from the data's default, e.g. {"cell": 4}
-    atoms : bool            show the atoms near the defect
+    atoms : True, False or "nglview"   the atoms near the defect: on a small canvas of the page, not at all, or in
+        nglview's viewer (needs nglview).  See `viewer` below.
     name : str              letters and digits; start of the URL fragment (several explorers on a page need several names)
 
     Attributes
     ----------
     setting : dict          where the controls stand (with a kernel)
     measured : list of dict relaxations done on request
+    viewer : nglview.NGLWidget or None
+        The viewer shown with atoms="nglview".  How it follows the controls without a kernel: the viewer is created
+        empty and travels as a child of this widget; the page asks the widget manager (html-manager or JupyterLab, the
+        same call) for its model and shows a view of it in the place of the canvas.  Nothing else is shipped: the atoms come
+        from the data's "near/positions", and at every event the page computes their displacement errors from "near/U",
+        writes log10(error / Å) into the atoms' b-factors and lets NGL colour by b-factor (viridis) over the fixed range
+        meta["colour_range"]; grey where the prediction does not apply.  Size therefore limits the number of atoms, at
+        24 (K + 1) bytes each for K functions before compression, not the picture.  With a kernel nglview's own Python
+        interface works on it too.
     """
 
     _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -47,6 +69,7 @@ class Explorer(anywidget.AnyWidget):
     options = traitlets.Dict().tag(sync=True)
     name = traitlets.Unicode("explorer").tag(sync=True)
     setting = traitlets.Dict().tag(sync=True)
+    viewer = traitlets.Any(None, allow_none=True).tag(sync=True, **widget_serialization)
 
     CONTROLS = ("cell", "observations", "degree", "ridge", "noise")
     AXES = (("geometry", "energy"), ("cell", "observations", "degree"))
@@ -61,12 +84,15 @@ class Explorer(anywidget.AnyWidget):
             raise ValueError(f"chart={chart!r}: first one of {self.AXES[0]}, then one of {self.AXES[1]}")
         if not name.isalnum():
             raise ValueError(f"name={name!r}: use letters and digits only (it becomes a URL fragment)")
-        options = {"chart": {"y": chart[0], "x": chart[1]}, "atoms": atoms}
+        if atoms not in (True, False, "nglview"):
+            raise ValueError(f"atoms={atoms!r}: choose True, False or 'nglview'")
+        options = {"chart": {"y": chart[0], "x": chart[1]}, "atoms": bool(atoms)}
         if controls is not None:
             options["controls"] = list(controls)
         if setting:
             options["setting"] = dict(setting)
-        super().__init__(payloads=[d.pack() for d in self.data], options=options, name=name)
+        super().__init__(payloads=[d.pack() for d in self.data], options=options, name=name,
+                         viewer=_empty_viewer() if atoms == "nglview" else None)
         self.on_relax = on_relax
         self.measured, self._cancel = [], {}
         self.on_msg(self._receive)
