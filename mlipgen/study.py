@@ -19,7 +19,7 @@ from .equilibrium import relax
 from .errors import EnergyNorm, Reference, defect_error, formation_energy
 from .fitting import RIDGE, assemble, fit_blocks, parse_kinds
 from .potentials import EAM, StillingerWeber
-from .training import crystal_observations, defect_observations
+from .training import HELD_OUT, crystal_observations, defect_observations, held_out_set
 
 COLUMNS = ("crystal", "defect", "cell", "observations", "degree", "n_basis", "seed", "rank",
            "fit_energy", "fit_force", "fit_virial", "fit_force_constants", "predicted_geometry", "linear_predicted_geometry",
@@ -73,7 +73,7 @@ class Study:
     def key(self):
         """Fingerprint of everything a point depends on besides its own place in the grid (held-out cells are the largest)."""
         own = {k: v for k, v in asdict(self).items() if k not in ("cells", "observations", "degrees")}
-        return hashlib.sha256(json.dumps([__version__, max(self.degrees), max(self.cells), own], sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps([__version__, HELD_OUT, max(self.degrees), max(self.cells), own], sort_keys=True).encode()).hexdigest()[:12]
 
     def grid(self):
         return [(n, kinds, degree) for n in self.cells for degree in self.degrees for kinds in self.observations]
@@ -101,7 +101,12 @@ class Study:
 
 
 class Prepared:
-    """What all points of a study share; blocks of observations are assembled once for each training cell."""
+    """What all points of a study share; blocks of observations are assembled once for each training cell.
+
+    potential, crystal, basis;  reference : errors.Reference on the test cell
+    held_out : dict kind -> Block     of the largest training cell with other rattles, of virials at other strains and of force
+                                      constants at other volumes: see `training.held_out_set`
+    """
 
     def __init__(self, study):
         self.study, self.potential = study, reference_potential(study.crystal)
@@ -109,16 +114,16 @@ class Prepared:
         self.basis = ACEBasis(self.potential.cutoff, max(study.degrees), r0=float(self.crystal.shells[0]), pair=study.pair)
         self.reference = Reference(self.potential, build_defect(study.defect, Supercell(self.crystal, study.test_cell)))
         self._crystal_blocks = assemble(crystal_observations(self.crystal), self.basis, self.potential)  # the same for every cell
-        self.held_out = self.assemble(max(study.cells), seed=study.seed + 1000)
+        self.held_out = assemble(held_out_set(self.potential, self.crystal, study.defect, max(study.cells), study.count, study.seed),
+                                 self.basis, self.potential)
         self._blocks = {}
 
-    def assemble(self, cell, seed):
-        observations = defect_observations(self.potential, self.crystal, self.study.defect, cell, self.study.count, seed)
-        return {**assemble(observations, self.basis, self.potential), **self._crystal_blocks}
-
     def blocks(self, cell):
+        """The training blocks of one cell size: dict kind -> Block."""
         if cell not in self._blocks:
-            self._blocks[cell] = self.assemble(cell, self.study.seed)
+            s = self.study
+            observations = defect_observations(self.potential, self.crystal, s.defect, cell, s.count, s.seed)
+            self._blocks[cell] = {**assemble(observations, self.basis, self.potential), **self._crystal_blocks}
         return self._blocks[cell]
 
     def fit(self, cell, kinds, degree, **options):

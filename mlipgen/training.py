@@ -2,11 +2,18 @@
 
 Everything is seeded: the same arguments give the same configurations on every machine.
 """
+from dataclasses import replace
+
 import numpy as np
 
 from .crystals import Supercell, build_defect
 from .equilibrium import relax
 from .observations import Configuration, Energy, ForceConstants, Forces, Virial
+
+
+#: What is held out of every training set: rattles of another seed; on the perfect crystal virials at strains of another
+#: size (and other displacements of a basis, in lattice constants), force constants at another volume (relative change).
+HELD_OUT = {"seed": 1000, "strain": 0.01, "internal": 0.005, "volume": 0.01}
 
 
 def defect_configurations(reference, crystal, defect, cells, count=10, seed=0, scales=(0.7, 1.2), rattle=0.03):
@@ -50,17 +57,31 @@ def strains(dimension, sizes=(0.005, 0.02)):
     return out
 
 
+def _displaced_basis(crystal, size):
+    """Virials of a multilattice with its last basis atom displaced by +- `size` lattice constants along each axis; else none."""
+    n, d, out = len(crystal.primitive_atoms), crystal.dimension, []
+    for i in range(d if n > 1 else 0):
+        for sign in (1, -1):
+            p = np.zeros((n, d))
+            p[-1, i] = sign * size * crystal.a
+            out.append(Virial(crystal, np.eye(d), p))
+    return out
+
+
 def crystal_observations(crystal, sizes=(0.005, 0.02)):
     """Virials at the identity and at small strains (multilattices: also with displaced basis), and force constants."""
-    out = [Virial(crystal, F) for F in strains(crystal.dimension, sizes)]
-    n = len(crystal.primitive_atoms)
-    if n > 1:
-        for i in range(crystal.dimension):
-            for sign in (1, -1):
-                p = np.zeros((n, crystal.dimension))
-                p[-1, i] = sign * 0.01 * crystal.a
-                out.append(Virial(crystal, np.eye(crystal.dimension), p))
-    return out + [ForceConstants(crystal)]
+    return [*(Virial(crystal, F) for F in strains(crystal.dimension, sizes)), *_displaced_basis(crystal, 0.01), ForceConstants(crystal)]
+
+
+def held_out_crystal_observations(crystal):
+    """The crystal as no training set shows it: virials at strains of 1 % (multilattices: also with the basis displaced by
+    0.5 % of the lattice constant), and force constants of the crystal compressed and dilated by 1 % of its volume."""
+    out = [Virial(crystal, F) for F in strains(crystal.dimension, (HELD_OUT["strain"],))[1:]]
+    out += _displaced_basis(crystal, HELD_OUT["internal"])
+    for sign in (-1, 1):
+        scale = (1.0 + sign * HELD_OUT["volume"]) ** (1.0 / crystal.dimension)
+        out.append(ForceConstants(replace(crystal, a=scale * crystal.a, c=crystal.c and scale * crystal.c)))
+    return out
 
 
 def defect_observations(reference, crystal, defect, cells, count=10, seed=0, **near):
@@ -75,3 +96,11 @@ def training_set(reference, crystal, defect, cells, count=10, seed=0, **near):
     Returns a list of observations: those of `count` defect cells, and virials and force constants of the perfect crystal.
     """
     return defect_observations(reference, crystal, defect, cells, count, seed, **near) + crystal_observations(crystal)
+
+
+def held_out_set(reference, crystal, defect, cells, count=10, seed=0, **near):
+    """What `training_set` with the same arguments does not show: other rattles of the defect, and a strained crystal.
+
+    Kinds, weights and norms are those of the training set; see `HELD_OUT` and `held_out_crystal_observations`.
+    """
+    return defect_observations(reference, crystal, defect, cells, count, seed + HELD_OUT["seed"], **near) + held_out_crystal_observations(crystal)

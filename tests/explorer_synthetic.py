@@ -46,17 +46,20 @@ def synthetic(degrees=(6, 8), cells=(3, 4, 5, 6), n_shells=6, modes=16, wave_vec
     arrays["energy"] = affine(1, 1.0)[0]
     arrays["prior"] = prior
 
-    def stiffness(count, m, complex_):
+    def stiffness(name, count, m, complex_, few=None):
         n = m * (m + 1) // 2 + (m * (m - 1) // 2 if complex_ else 0)
         identity = np.zeros(n)
         identity[np.cumsum(np.r_[0, np.arange(m, 1, -1)])] = 1.0
-        flat = rng.normal(size=(count, K, n)) * scale[:, None] * 0.3
-        last = identity - np.einsum("cbn,b->cn", flat, truth) + 0.02 * rng.normal(size=(count, n))
-        return np.concatenate([flat, last[:, None]], axis=1)
+        flat, right = rng.normal(size=(count, K, n)) * scale[:, None] * 0.3, truth
+        if few:                                              # symmetric crystals: few combinations of the functions
+            arrays[f"{name}/map"] = rng.normal(size=(few, K)) * scale
+            flat, right = rng.normal(size=(count, few, n)) * 0.3, arrays[f"{name}/map"] @ truth
+        last = identity - np.einsum("cbn,b->cn", flat, right) + 0.02 * rng.normal(size=(count, n))
+        arrays[name] = np.concatenate([flat, last[:, None]], axis=1)
 
-    arrays["stiffness/0"] = stiffness(1, modes, False)
+    stiffness("stiffness/0", 1, modes, False)
     m = 6 if multilattice else 3
-    arrays["stiffness/1"] = stiffness(wave_vectors, m, multilattice)
+    stiffness("stiffness/1", wave_vectors, m, multilattice, few=8 if multilattice else None)
     near = rng.normal(size=(n_near, 3))
     near *= (2.5 + 5 * np.sort(rng.random(n_near)) ** (1 / 3) / 1)[:, None] / np.linalg.norm(near, axis=1)[:, None]
     arrays["near/positions"] = near

@@ -17,20 +17,21 @@ from .explorer_factors import near_atoms, observation_blocks, responses, shell_f
 LIMITS = {"mismatch": 0.3, "geometry": 0.05}
 ERRORS = [
     {"id": "energy", "block": "E", "label": "Energies", "symbol": "ε_E", "unit": "eV",
-     "title": "defect cell minus perfect crystal, root mean square over configurations"},
+     "title": "defect cell minus perfect crystal, root mean square over configurations; held out: other rattles, largest cell"},
     {"id": "force", "block": "F", "label": "Forces", "symbol": "ε_F", "unit": "eV/Å",
-     "title": "l2 norm over a cell, root mean square over configurations"},
+     "title": "l2 norm over a cell, root mean square over configurations; held out: other rattles, largest cell"},
     {"id": "force-weighted", "block": "Fw", "label": "Forces × (1 + distance)", "symbol": "ε_Fw", "unit": "eV/Å",
-     "title": "each force error times 1 + its distance from the defect in Å, l2 norm over a cell"},
+     "title": "each force error times 1 + its distance from the defect in Å, l2 norm over a cell; held out: other rattles, largest cell"},
     {"id": "virial", "block": "V", "label": "Virials", "symbol": "ε_V", "unit": "eV",
-     "title": "l2 norm of the virial per atom, root mean square over strains"},
+     "title": "l2 norm of the virial per atom, root mean square over strains; held out: other strains"},
     {"id": "force-constants", "block": "FC", "label": "Force constants", "symbol": "ε_FC", "unit": "eV/Å²",
-     "title": "force-constant errors times (1 + range in Å) squared, l2 norm"}]
+     "title": "force-constant errors times (1 + range in Å) squared, l2 norm; "
+              "held out: the crystal compressed and dilated by 1 % of its volume"}]
 PYTHON = """from mlipgen.errors import defect_error
 from mlipgen.study import Study
 
 study = Study({crystal!r}, {defect!r}, cells={cells}, degrees={degrees},
-              test_cell={test_cell}, count={count}, seed={seed}).prepare()
+              test_cell={test_cell}, count={count}, seed={seed}{pair}).prepare()
 fit = study.fit({{cell}}, "{{kinds}}", {{degree}}, weights={{weights}}, ridge={{ridge}})
 error = defect_error(fit.model, study.reference)
 print(error.prediction.linear_geometry, error.measurement.geometry)"""
@@ -94,7 +95,8 @@ def explorer_data(study, *, grid=True, shells=None, near=60, modes=16, by_distan
         "shells": shell_info, "stiffness": families, "weights": {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")},
         "default": vars(default), "noise_unit": "eV/Å", "noise_max": noise_max, "colour_range": [1e-6, 1e-2],
         "python": PYTHON.format(crystal=study.crystal, defect=study.defect, cells=study.cells, degrees=study.degrees,
-                                test_cell=study.test_cell, count=study.count, seed=study.seed), "measured": []}
+                                test_cell=study.test_cell, count=study.count, seed=study.seed,
+                                pair=f", pair={study.pair}" if study.pair != 1 else ""), "measured": []}
     data = ExplorerData(meta, arrays, _relaxer(prepare, order))
     for cell, kinds, degree in points:
         say(f"relaxing {kinds}, cell {cell}, degree {degree}")

@@ -51,6 +51,31 @@ def r_factor(matrix):
     return qr(np.asarray(matrix, float), mode="economic")[1]
 
 
+def echelon(R, prior, counts, tolerance=1e-13):
+    """An R-factor in steps: first the rows that the smallest basis can fit, then those that the next one adds, then the rest.
+
+    R : (r, K + extra);  prior : (K,), columns are compared after division by it;  counts : sizes of the nested bases, the last K
+    tolerance : combinations of the functions below this fraction of the largest are rounding, and left out
+
+    Symmetry makes many rows of a crystal's observations dependent: fewer are left.  And a misfit stands in rows that are
+    exactly zero in the basis: next to the rounding of dependent rows, a small ridge would magnify the product of both.
+    """
+    scale = np.linalg.norm(R[:, :len(prior)] / prior, 2) * tolerance
+    if np.linalg.matrix_rank(R[:, :len(prior)] / prior, tol=scale) == len(prior):
+        return R
+    steps, start = [], 0
+    for K in counts:
+        U, s, Vt = np.linalg.svd(R[:, start:K] / prior[start:K])
+        r = int((s > scale).sum())
+        rows = np.column_stack([s[:r, None] * Vt[:r] * prior[start:K], U[:, :r].T @ R[:, K:]])
+        steps.append(np.column_stack([np.zeros((r, start)), r_factor(rows) if r else rows]))
+        R = np.column_stack([np.zeros((len(U) - r, K)), U[:, r:].T @ R[:, K:]])
+        start = K
+    misfit = r_factor(R[:, K:]) if len(R) else R[:, K:]
+    misfit = misfit[np.linalg.norm(misfit, axis=1) > tolerance * np.linalg.norm(np.vstack(steps)[:, K:])]
+    return np.vstack([*steps, np.column_stack([np.zeros((len(misfit), K)), misfit])])
+
+
 def _pack_trapezoid(R):
     r, n = R.shape
     return np.concatenate([R[:min(j + 1, r), j] for j in range(n)])
@@ -74,7 +99,8 @@ class ExplorerData:
     arrays : name -> float64 array.  With K functions sorted by degree:
         "R/train/<kind>/<cell|any>", "R/held/..."  (<= K+2, K+2) R-factor of [A y xi], kinds E F Fw V FC
         "R/S/<shell>" (<= K+1, K+1) A;  "R/T" (<= K+1, K+1) eV^(1/2);  "energy" (K+1,) eV
-        "stiffness/<i>" (count, K+1, entries)  whitened matrices, upper triangle (then imaginary part) by rows
+        "stiffness/<i>" (count, K+1, entries)  whitened matrices, upper triangle (then imaginary part) by rows;
+            with "stiffness/<i>/map" (r, K) they are given for the r combinations map theta: (count, r+1, entries)
         "prior" (K,);  "near/positions" (n, 3) A;  "near/U" (3n, K+1) A
     """
     meta: dict
@@ -130,14 +156,17 @@ class ExplorerData:
         if all(cell["size"] != setting.cell for cell in self.meta["cells"]):
             raise ValueError(f"cell={setting.cell}: this data holds {[c['size'] for c in self.meta['cells']]}")
         K = self.count(setting.degree)
-        rows = [setting.ridge * np.diag(self.arrays["prior"][:K])]
-        target = [np.zeros(K)]
+        prior, stacked = self.arrays["prior"][:K], []
         for kind, weight in setting.blocks():
             R = self.arrays[self.block("train", kind, setting.cell)]
-            rows.append(weight * R[:K, :K])
-            target.append(weight * (R[:K, -2] + setting.noise * R[:K, -1]))
-        Q, R = np.linalg.qr(np.vstack(rows))
-        return solve_triangular(R, Q.T @ np.concatenate(target))
+            stacked.append(weight * np.column_stack([R[:K, :K] / prior, R[:K, -2] + setting.noise * R[:K, -1]]))
+        # Large rows first and columns pivoted: then a small ridge is not lost beside them (Powell and Reid 1969).
+        stacked.sort(key=lambda rows: -np.abs(rows).max(initial=0.0))
+        A = np.vstack([*stacked, np.eye(K, K + 1) * setting.ridge])
+        Q, R, pivots = qr(A[:, :K], mode="economic", pivoting=True)
+        theta = np.empty(K)
+        theta[pivots] = solve_triangular(R, Q.T @ A[:, K])
+        return theta / prior
 
     def residual(self, role, kind, setting, theta):
         """Norm of a block's residual in its own unit; held-out labels are clean. None if there is no such block."""
@@ -154,7 +183,8 @@ class ExplorerData:
         ranges = []
         for i, info in enumerate(self.meta["stiffness"]):
             a, m = self.arrays[f"stiffness/{i}"], info["size"]
-            flat = np.einsum("cbe,b->ce", a[:, :len(theta)], theta) + a[:, -1]
+            own = self.arrays[f"stiffness/{i}/map"][:, :len(theta)] @ theta if f"stiffness/{i}/map" in self.arrays else theta
+            flat = np.einsum("cbe,b->ce", a[:, :len(own)], own) + a[:, -1]
             upper = np.triu_indices(m)
             M = np.zeros((len(flat), m, m), complex)
             M[:, upper[0], upper[1]] = flat[:, :len(upper[0])]

@@ -9,15 +9,17 @@ from scipy.linalg import cholesky
 from ..crystals import minimum_image
 from ..derivatives import energies_and_forces, force_constants, hessian_vector
 from ..neighbours import Neighbours
-from ..observations import Virial, _one_of_each_pair, bulk_site_energy
-from ..training import defect_observations, strains, training_set
-from .explorer_data import r_factor
+from ..observations import _one_of_each_pair, bulk_site_energy
+from ..training import held_out_set, training_set
+from .explorer_data import echelon, r_factor
 
 
 # ---------------------------------------------------------------------- the fit
 def observation_blocks(prepared, order, arrays, factors, kinds):
-    """R-factors of [A y xi] of every kind: training ones per cell, held-out ones of other configurations and strains."""
-    study, d = prepared.study, prepared.crystal.dimension
+    """R-factors of [A y xi] of every kind: training ones per cell, held-out ones of other rattles, strains and volumes."""
+    study, prior = prepared.study, arrays["prior"]
+    counts = [len(prepared.basis.subset(d)) for d in study.degrees]
+    where = (prepared.potential, prepared.crystal, study.defect)
 
     def store(role, cell, observations, rng, keep):
         draws, parts = {}, {}
@@ -27,16 +29,14 @@ def observation_blocks(prepared, order, arrays, factors, kinds):
                 parts.setdefault(o.kind, []).append(np.column_stack([A, y, _noise(o, len(y), prepared.basis, rng, draws)]))
         for kind, rows in parts.items():
             name = f"R/{role}/{kind}/{cell}"
-            arrays[name] = r_factor(np.concatenate(rows))
+            arrays[name] = echelon(r_factor(np.concatenate(rows)), prior, counts)
             factors[name] = 1.0 / np.sqrt(len(rows))  # root mean square over configurations, as Fit.errors
 
     for n in study.cells:
-        observations = training_set(prepared.potential, prepared.crystal, study.defect, n, study.count, study.seed)
+        observations = training_set(*where, n, study.count, study.seed)
         store("train", n, observations, np.random.default_rng([study.seed, n]), kinds)
     store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
-    held = defect_observations(prepared.potential, prepared.crystal, study.defect, max(study.cells), study.count, study.seed + 1000)
-    held += [Virial(prepared.crystal, F) for F in strains(d, (0.01,))[1:]]
-    store("held", "any", held, np.random.default_rng(0), (*kinds, "V"))
+    store("held", "any", held_out_set(*where, max(study.cells), study.count, study.seed), np.random.default_rng(0), (*kinds, "V", "FC"))
 
 
 def _noise(o, count, basis, rng, draws):
@@ -67,15 +67,14 @@ def responses(prepared, order, arrays):
     e = (V - bulk_site_energy(basis, prepared.crystal)[order]).sum(axis=0)
     arrays["energy"] = np.append(e, -reference.formation_energy)
     F -= F.mean(axis=0)
-    du = np.stack([reference.response(F[..., k], rtol=1e-9)
-                   for k in range(len(order))], axis=-1)
+    du = np.stack([reference.response(F[..., k], rtol=1e-11) for k in range(len(order))], axis=-1)
     # <f, du> = |T theta|^2.  In a basis that is orthonormal in |D.| the matrix is well conditioned, so its Cholesky factor
     # keeps the digits that F'H^-1 F would have lost.  Symmetry leaves fewer independent displacements than functions:
-    # combinations that move nothing to eight digits are left out.
+    # combinations that move nothing to ten digits are left out.
     K, scaled = len(order), du.reshape(-1, len(order)) / arrays["prior"]
     S = r_factor(reference.norm.differences(du).reshape(-1, K) / arrays["prior"])
     _, s, Vt = np.linalg.svd(S)
-    moving = s > 1e-8 * s[0]
+    moving = s > 1e-10 * s[0]
     V, s = Vt[moving].T, s[moving]
     C = (scaled @ V / s).T @ ((F.reshape(-1, K) / arrays["prior"]) @ V / s)
     T = cholesky(0.5 * (C + C.T)) @ (s[:, None] * V.T) * arrays["prior"]
@@ -96,7 +95,8 @@ def shell_factors(reference, du, count, arrays):
         if not len(rows):
             continue
         sites = (r >= edges[s]) & (r < edges[s + 1])
-        arrays[f"R/S/{len(info)}"] = r_factor(np.column_stack([rows, np.zeros(len(rows))]))
+        S = r_factor(np.column_stack([rows, np.zeros(len(rows))]))
+        arrays[f"R/S/{len(info)}"] = echelon(S, arrays["prior"], [K])
         info.append({"r": float(r[sites].mean()), "sites": int(sites.sum()), "reference": float(own[s]),
                      "edges": [float(edges[s]), float(min(edges[s + 1], r.max() + 1e-9))],
                      "periodic": bool(edges[s + 1] > half)})
@@ -138,9 +138,14 @@ def stiffness(prepared, order, modes, arrays):
     for k in ks:
         C = np.linalg.inv(np.linalg.cholesky(own.dynamical_matrix(k)))
         D = np.einsum("ip,pqb,jq->ijb", C, table.dynamical_matrix(k)[..., order], C.conj())
-        parts = [D[upper].real] + ([D[strict].imag] if complex_ else [])
-        flat.append(np.column_stack([np.concatenate(parts), np.zeros(sum(map(len, parts)))]).T)
-    arrays["stiffness/1"] = np.array(flat)
+        flat.append(np.concatenate([D[upper].real] + ([D[strict].imag] if complex_ else [])))
+    # A crystal's force constants depend on few combinations of the coefficients: its symmetry leaves no others.
+    flat = np.array(flat)
+    U, s, Vt = np.linalg.svd(np.moveaxis(flat, -1, 0).reshape(K, -1) / arrays["prior"][:, None], full_matrices=False)
+    r = int((s > 1e-13 * s[0]).sum())
+    arrays["stiffness/1/map"] = (U[:, :r] * s[:r]).T * arrays["prior"]
+    directions = np.vstack([Vt[:r], np.zeros((1, Vt.shape[1]))])
+    arrays["stiffness/1"] = np.moveaxis(directions.reshape((r + 1,) + flat.shape[:2]), 0, 1)
     return [{"what": "the defect", "size": len(W), "complex": False},
             {"what": "the perfect crystal", "size": size, "complex": complex_}]
 
