@@ -86,11 +86,22 @@ def test_stiffness_is_that_of_the_models_hessians(real):
     assert (ours[1]["low"], ours[1]["high"]) == pytest.approx((values.min(), values.max()), abs=1e-8)
 
 
+def left_to_rounding(data, setting, py, rng):
+    """Do the data determine the fit?  If one rounding in each number moves the answer by 1e-7, two good solvers differ as well."""
+    eps = np.finfo(float).eps
+    moved = ExplorerData(data.meta, {k: a * (1 + eps * rng.choice([-1, 1], size=a.shape)) for k, a in data.arrays.items()})
+    return not abs(moved.solve(setting)["geometry"] - py["geometry"]) < 1e-7 * py["geometry"]
+
+
 def test_browser_agrees_on_real_data(real, page):  # noqa: F811
-    data, rng = real.data, np.random.default_rng(3)
-    settings = [random_setting(data, rng) for _ in range(60)]
+    data, rng, undetermined = real.data, np.random.default_rng(3), 0
+    settings = [random_setting(data, rng) for _ in range(200)]
     for setting, js in zip(settings, in_page(page, data, settings)):
         py = data.solve(setting)
+        if left_to_rounding(data, setting, py, rng):
+            undetermined += 1
+            assert not py["applies"] and not js["applies"], setting
+            continue
         assert all(close(a, b, data.meta["norm"]) for a, b in zip(js["shells"], py["shells"]))
         for name, scale in (("geometry", data.meta["norm"]), ("energy", 1.0), ("relaxation", 1.0), ("mismatch", 1.0)):
             assert close(js[name], py[name], scale), (name, setting)
@@ -100,6 +111,8 @@ def test_browser_agrees_on_real_data(real, page):  # noqa: F811
                 target = data.meta["factors"][block] * np.linalg.norm(data.arrays[block][:, -2])
                 assert close(js["errors"][entry["id"]][role], py["errors"][entry["id"]][role], target), (entry, role, setting)
         assert [r[0] for r in js["reasons"]] == [r[0] for r in py["reasons"]]
+    print(f"{undetermined} of {len(settings)} settings are left to rounding")
+    assert undetermined <= 0.03 * len(settings)
 
 
 # --- what is held out ----------------------------------------------------------------------------------------------------

@@ -160,12 +160,16 @@ class ExplorerData:
         for kind, weight in setting.blocks():
             R = self.arrays[self.block("train", kind, setting.cell)]
             stacked.append(weight * np.column_stack([R[:K, :K] / prior, R[:K, -2] + setting.noise * R[:K, -1]]))
-        # Large rows first and columns pivoted: then a small ridge is not lost beside them (Powell and Reid 1969).
+        # Large rows first and columns pivoted (Powell and Reid 1969), and one step of refinement by the corrected seminormal
+        # equations (Björck 1987): then a small ridge is not lost beside large weights.
         stacked.sort(key=lambda rows: -np.abs(rows).max(initial=0.0))
         A = np.vstack([*stacked, np.eye(K, K + 1) * setting.ridge])
         Q, R, pivots = qr(A[:, :K], mode="economic", pivoting=True)
+        x = solve_triangular(R, Q.T @ A[:, K])
+        gradient = A[:, pivots].T @ (A[:, K] - A[:, pivots] @ x)
+        x += solve_triangular(R, solve_triangular(R, gradient, trans="T"))
         theta = np.empty(K)
-        theta[pivots] = solve_triangular(R, Q.T @ A[:, K])
+        theta[pivots] = x
         return theta / prior
 
     def residual(self, role, kind, setting, theta):
