@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import cholesky
 
 from ..crystals import minimum_image
-from ..derivatives import energies_and_forces, force_constants, hessian_vector
+from ..derivatives import CHUNK, STEP, energies_and_forces, force_constants
 from ..neighbours import Neighbours
 from ..observations import _one_of_each_pair, bulk_site_energy
 from ..training import held_out_set, training_set
@@ -124,11 +124,9 @@ def stiffness(prepared, order, modes, arrays):
     reference, basis, crystal = prepared.reference, prepared.basis, prepared.crystal
     x, K = reference.equilibrium.positions, len(order)
     W = soft_modes(reference, modes)
-    neighbours = Neighbours(x, reference.defect.cell, basis.cutoff)
     upper = np.triu_indices(len(W))
     M = np.zeros((len(W), len(W), K + 1))
-    for j, w in enumerate(W):
-        M[:, j, :K] = np.einsum("mnd,ndk->mk", W, hessian_vector(basis, neighbours, x, w))[:, order]
+    M[..., :K] = _quadratic_forms(basis, Neighbours(x, reference.defect.cell, basis.cutoff), x, W)[..., order]
     arrays["stiffness/0"] = M[upper[0], upper[1]].T[None]
     ks = wave_vectors(crystal)
     table, own = force_constants(basis, crystal), force_constants(prepared.potential, crystal)
@@ -148,6 +146,18 @@ def stiffness(prepared, order, modes, arrays):
     arrays["stiffness/1"] = np.moveaxis(directions.reshape((r + 1,) + flat.shape[:2]), 0, 1)
     return [{"what": "the defect", "size": len(W), "complex": False},
             {"what": "the perfect crystal", "size": size, "complex": complex_}]
+
+
+def _quadratic_forms(basis, neighbours, x, W):
+    """<W_i, H_k W_j> of every basis function's Hessian, (m, m, K), a few sites at a time: pairs x functions fill a memory."""
+    M = 0.0
+    for first in range(0, len(x), CHUNK // 8):
+        R, offsets, pairs = neighbours.piece(x, slice(first, first + CHUNK // 8))
+        D = W[:, neighbours.j[pairs]] - W[:, neighbours.i[pairs]]
+        flat = D.reshape(len(W), -1)
+        G = (basis.sites(R + 1j * STEP * d, offsets)[1].imag / STEP for d in D)
+        M = M + np.stack([flat @ g.reshape(flat.shape[1], -1) for g in G], axis=1)
+    return M
 
 
 def soft_modes(reference, count):
