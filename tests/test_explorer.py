@@ -236,11 +236,25 @@ def test_python_side_relaxes_in_a_thread_and_cancels():
     assert [m["geometry"] for m in widget.measured] == [0.25]
 
 
-@pytest.mark.parametrize("width", [360, 480, 920])
+@pytest.mark.parametrize("width", [360, 480, 640, 760, 820, 920])
 def test_fits_the_width(page, width):
+    """No scrolling sideways, and no number cut short: the longest that there are, with a sign and a negative exponent."""
     page.set_viewport_size({"width": width, "height": 900})
     mount(page, Explorer(synthetic()))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = page.evaluate("""() => [...document.querySelectorAll('.mx-card dd')].filter((e) => {
+        e.textContent = e.textContent.replace(/.*\\u202f/, '−8.88 × 10⁻⁵\\u202f');
+        return e.scrollWidth > e.clientWidth; }).map((e) => e.textContent)""")
+    assert cut == []
+
+
+def test_observation_sets_compared(page):
+    """The chart over observations compares every set that the data hold, whether or not it is switched on now."""
+    mount(page, Explorer(synthetic(), chart=("geometry", "observations")))
+    labels = page.locator(".mx-plot svg").first.locator("text").all_text_contents()
+    assert [t for t in labels if t and set(t) <= set("EFVC+")] == ["E", "EF", "EFV", "EF+FC", "EFV+FC"]
+    points = page.locator(".mx-plot svg").first.locator(".mx-dot.predicted, .mx-lost").count()
+    assert points == 5
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -203,7 +203,7 @@ class ExplorerView {
     const card = (key, title, unit) => {
       o[`p-${key}`] = output(`predicted-${key}-error`); o[`m-${key}`] = output(`measured-${key}-error`); o[`n-${key}`] = h("p", { class: "mx-note" });
       o[`p-${key}`].classList.add("mx-big");
-      return h("div", { class: "mx-card" }, h("h4", {}, title), h("dl", {},
+      return h("div", { class: "mx-card" }, h("p", { class: "mx-title" }, title), h("dl", {},
         h("dt", {}, h("i", { class: "mx-key" }), "predicted"), o[`p-${key}`],
         h("dt", {}, h("i", { class: "mx-key measured" }), "measured"), o[`m-${key}`]), o[`n-${key}`]);
     };
@@ -232,11 +232,11 @@ class ExplorerView {
     this.scale = h("div", { class: "mx-scale" });
     this.atomFigure = h("figure", { class: "mx-figure mx-atoms" }, h("figcaption", {}, "Displacement error per atom"), this.canvas, this.viewer, this.scale);
     this.root.replaceChildren(h("div", { class: "mx-body" },
-      h("div", { class: "mx-summary" }, o.print, o.verdict,
+      h("div", { class: "mx-summary" }, o.verdict,
         h("div", { class: "mx-cards" }, card("geometry", "Geometry error"), card("energy", "Energy error"))),
       h("div", { class: "mx-side" }, controls),
       h("div", { class: "mx-results" }, this.chartA.node, h("div", { class: "mx-pair" }, h("div", {}, this.chartB.node), this.atomFigure),
-        h("div", { class: "mx-figure" }, table), o.live)));
+        h("div", { class: "mx-figure" }, table), o.print, o.live)));
   }
 
   /* sliders carry the value itself where the steps are even, else its index */
@@ -379,7 +379,7 @@ class ExplorerView {
         + (has ? ` Measured: ${formatNumber(m.geometry)} and ${formatNumber(m.energy)}.` : "") : `The prediction does not apply. ${reason}`;
     }, 500);
     const s = this.setting, kinds = KINDS.filter(([k]) => s.weights[k] > 0).map(([k, n]) => `${n.toLowerCase()} × ${formatNumber(s.weights[k], 2)}`);
-    o.print.textContent = `${meta.title}. Training cell ${s.cell}, fitted to ${kinds.join(", ") || "nothing"}; basis degree ${s.degree}, ridge ${formatNumber(s.ridge, 2)}, noise ${formatNumber(s.noise, 2)} ${meta.noise_unit}.`;
+    o.print.textContent = `${meta.title}. Training cell ${s.cell}, fitted to ${kinds.join(", ") || "nothing"}; basis degree ${s.degree}, ridge ${formatNumber(s.ridge, 2)}, noise ${formatNumber(s.noise, 2)} ${meta.noise_unit}. Lines are predicted to first order, diamonds measured by relaxation.`;
   }
 
   /* ---------------------------------------------------------------- charts */
@@ -406,9 +406,8 @@ class ExplorerView {
   drawComparison() {
     const { data, setting, chart } = this, { meta } = data, energy = chart.y === "energy";
     const current = KINDS.map(([k]) => k).filter((k) => setting.weights[k] > 0);
-    const default_ = meta.default.weights;
     const weightOf = (k) => (setting.weights[k] > 0 ? setting.weights[k] : power(this.state.weight[k]));
-    const sets = SETS.map((kinds) => kinds.filter((k) => k in default_ || k in setting.weights));
+    const sets = SETS.filter((kinds) => kinds.every((k) => Object.keys(data.arrays).some((name) => name.startsWith(`R/train/${k}/`))));
     const ticks = chart.x === "cell" ? meta.cells.map((c) => ({ value: c.size, label: String(c.size), setting: { ...setting, cell: c.size } }))
       : chart.x === "degree" ? meta.degrees.map((d, i) => ({ value: d, label: `${d} (${meta.counts[i]})`, setting: { ...setting, degree: d } }))
         : sets.map((kinds, i) => ({ value: i, label: setName(kinds), setting: { ...setting, weights: Object.fromEntries(kinds.map((k) => [k, weightOf(k)])) } }));

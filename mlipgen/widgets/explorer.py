@@ -102,11 +102,15 @@ class Explorer(anywidget.AnyWidget):
         return self.on_relax or self.data[index].relax
 
     def fallback_figure(self, setting=None):
-        """A still figure for readers without JavaScript: IPython HTML, shown only by such browsers."""
+        """A still figure for readers without JavaScript: IPython HTML, shown only by such browsers.
+
+        setting : dict, where it differs from the explorer's own starting setting
+        """
         from IPython.display import HTML
 
         from .explorer_still import still_figure
-        return HTML(f"<noscript>{still_figure(self.data[0], setting)}</noscript>")
+        own = self.options.get("setting", {})
+        return HTML(f"<noscript>{still_figure(self.data[0], {**own, **(setting or {})})}</noscript>")
 
     # ------------------------------------------------------------------ messages from the page
     def _receive(self, _, message, buffers):

@@ -89,7 +89,7 @@ function render({ model, el }) {
   const panels = element(body, "div", { class: "sf-panels" });
   const panel = (name, title) => {
     const p = element(panels, "div");
-    element(p, "h4", {}, title);
+    element(p, "p", { class: "sf-title" }, title);
     const list = element(p, "dl"), out = {};
     for (const kind of ["predicted", "measured"]) {
       element(list, "dt", {}, kind);

@@ -1,0 +1,124 @@
+"""Accessibility: axe-core on the widgets and on every page of the built book, the keyboard, and the contrast of graphics."""
+import pytest
+
+from conftest import built_pages
+from explorer_synthetic import synthetic
+from mlipgen.widgets import Explorer
+from test_explorer import mount, page  # noqa: F401  (the fixture)
+
+PAGES = built_pages() or ["book/index.html"]
+# What remains on the pages, each with its reason; of the grades "serious" and "critical" nothing may remain.
+TOLERATED = {
+    "empty-table-header": "axe does not read MathJax's formulas; the header is one, and has assistive MathML",
+}
+OWN = ".mx, .sf, .lk, .mx-still"
+
+
+def violations(page, within=None):
+    """[(impact, rule, element)] found by axe-core, all of WCAG and its best practices; in elements inside `within` only."""
+    from axe_playwright_python.sync_playwright import Axe
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    nodes = [(v["impact"], v["id"], n["html"][:160], n["target"][0]) for v in found for n in v["nodes"]]
+    if within is None:
+        return [node[:3] for node in nodes]
+    inside = page.evaluate("([targets, within]) => targets.map((t) => document.querySelector(t)?.closest(within) !== null)", [[n[3] for n in nodes], within])
+    return [node[:3] for node, here in zip(nodes, inside) if here]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 920])
+def test_axe_finds_nothing_in_the_explorer(page, theme, width):  # noqa: F811
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    mount(page, Explorer([synthetic(), synthetic(seed=2)]))
+    page.evaluate("model.receive({type: 'pong', relax: true})")                      # the kernel's button too
+    page.get_by_role("button", name="Copy as Python").click()
+    assert violations(page, ".mx") == []
+    for name in ("Energies", "Forces"):                                              # and the verdict's other face
+        page.get_by_label(name, exact=True).uncheck()
+    page.wait_for_timeout(100)
+    assert violations(page, ".mx") == []
+
+
+def test_axe_is_really_asked(page):  # noqa: F811
+    mount(page, Explorer(synthetic()))
+    page.evaluate("document.querySelector('.mx input[type=range]').id = ''")
+    assert ("critical", "label") in [v[:2] for v in violations(page, ".mx")]
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize("look", [{"width": 1280}, {"width": 360, "scheme": "dark"}], ids=["wide", "dark phone"])
+def test_axe_on_the_built_page(open_page, path, look):
+    page = open_page(path, **look)
+    if page.locator("[data-testid=explorer]").count():
+        page.wait_for_selector("[data-testid=explorer][data-state=ready]")
+    assert violations(page, OWN) == []
+    remain = [v for v in violations(page) if v[1] not in TOLERATED]
+    assert [v for v in remain if v[0] in ("serious", "critical")] == []
+    assert remain == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_keyboard_reaches_every_control_visibly(page, theme):  # noqa: F811
+    """Tab stops at every control that is shown and enabled, in the order of the page, with a ring of contrast 3 around it."""
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    mount(page, Explorer([synthetic(), synthetic(seed=2)]))
+    wanted = page.evaluate("""() => [...document.querySelectorAll('.mx :is(input, select, button, [tabindex="0"])')]
+        .filter((e) => e.checkVisibility() && !e.disabled).map((e, i) => { e.dataset.stop = i; return String(i); })""")
+    assert len(wanted) > 12
+    reached = []
+    for _ in wanted:
+        page.keyboard.press("Tab")
+        stop, style, width, ratio = page.evaluate("""() => {
+            const e = document.activeElement, s = getComputedStyle(e), parse = (c) => c.match(/[\\d.]+/g).map(Number);
+            const luminance = (c) => { const f = (x) => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
+            let box = e.parentElement, ground = null;
+            while (!ground) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) ground = c; box = box.parentElement; }
+            const [a, b] = [luminance(parse(s.outlineColor)), luminance(ground)].sort((x, y) => y - x);
+            return [e.dataset.stop, s.outlineStyle, parseFloat(s.outlineWidth), (a + 0.05) / (b + 0.05)]; }""")
+        reached.append(stop)
+        assert style == "solid" and width >= 2 and ratio >= 3
+    assert reached == wanted
+
+
+def test_values_are_announced(page):  # noqa: F811
+    """A slider says its value with its unit; the results follow politely, once the reader has stopped."""
+    mount(page, Explorer(synthetic()))
+    slider = page.get_by_label("Training cell size", exact=True)
+    slider.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "5 (249 atoms)"
+    for name in ("Energies weight", "Basis degree", "Ridge", "Noise"):
+        assert page.get_by_label(name, exact=True).get_attribute("aria-valuetext")
+    live = page.locator(".mx [aria-live=polite]")
+    shown = page.get_by_test_id("predicted-geometry-error").inner_text().split("\u202f")[0]
+    page.wait_for_function("text => document.querySelector('.mx [aria-live=polite]').textContent.includes(text)", arg=shown)
+    assert "ångström" in live.inner_text() and "electronvolt" in live.inner_text()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_contrast_of_graphics(page, theme):  # noqa: F811
+    """WCAG 1.4.11: 3 to 1 for every line, mark and border that carries meaning (grid lines and the band behind the current point do not)."""
+    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+    mount(page, Explorer(synthetic()))
+    found = page.evaluate("""() => {
+        const parse = (c) => c.match(/[\\d.]+/g).map(Number);
+        const luminance = (c) => { const f = (x) => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
+        const ground = (box) => { for (;; box = box.parentElement) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } };
+        const graphics = [[".mx-line, .mx-mark, .mx-slope, .mx-axis", "stroke"], [".mx-dot", "fill"], [".mx-key", "backgroundColor"],
+                          [".mx-verdict", "borderLeftColor"], [".mx select, .mx button", "borderTopColor"], [".mx-space, .mx-scale i", "borderTopColor"]];
+        return graphics.flatMap(([selector, property]) => [...document.querySelectorAll(selector)].map((e) => {
+            const [a, b] = [luminance(parse(getComputedStyle(e)[property])), luminance(ground(e.parentElement))].sort((x, y) => y - x);
+            return [(a + 0.05) / (b + 0.05), selector, e.getAttribute("class")]; }));
+    }""")
+    assert len(found) > 40
+    assert [f for f in found if f[0] < 3] == []
+
+
+def test_series_differ_in_more_than_colour(page):  # noqa: F811
+    """Predicted and measured differ in shape and fill, reference and slope in width and dashes: no series by hue alone."""
+    mount(page, Explorer(synthetic()))
+    looks = page.evaluate("""() => [".mx-line.predicted", ".mx-line.reference", ".mx-slope", ".mx-mark"].map((selector) => {
+        const e = document.querySelector(`.mx-plot ${selector}`), s = getComputedStyle(e);
+        const dots = selector === ".mx-line.predicted" ? document.querySelectorAll(".mx-plot .mx-dot.predicted").length > 0 : false;
+        return [e.tagName, s.strokeWidth, s.strokeDasharray, dots, selector === ".mx-mark" ? e.getAttribute("d").split("L").length : 0].join(); })""")
+    assert len(set(looks)) == 4
