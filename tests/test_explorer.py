@@ -253,7 +253,7 @@ def test_observation_sets_compared(page):
     mount(page, Explorer(synthetic(), chart=("geometry", "observations")))
     labels = page.locator(".mx-plot svg").first.locator("text").all_text_contents()
     assert [t for t in labels if t and set(t) <= set("EFVC+")] == ["E", "EF", "EFV", "EF+FC", "EFV+FC"]
-    points = page.locator(".mx-plot svg").first.locator(".mx-dot.predicted, .mx-lost").count()
+    points = page.locator(".mx-plot svg").first.locator(".mx-dot.predicted, .mx-lost:not(.measured)").count()
     assert points == 5
 
 
