@@ -11,13 +11,12 @@ PAGES = built_pages() or ["book/index.html"]
 TOLERATED = {
     "empty-table-header": "axe does not read MathJax's formulas; the header is one, and has assistive MathML",
 }
-OWN = ".mx, .sf, .lk, .mx-still"
 
 
 def violations(page, within=None):
     """[(impact, rule, element)] found by axe-core, all of WCAG and its best practices; in elements inside `within` only."""
     from axe_playwright_python.sync_playwright import Axe
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
     nodes = [(v["impact"], v["id"], n["html"][:160], n["target"][0]) for v in found for n in v["nodes"]]
     if within is None:
         return [node[:3] for node in nodes]
@@ -52,10 +51,8 @@ def test_axe_on_the_built_page(open_page, path, look):
     page = open_page(path, **look)
     if page.locator("[data-testid=explorer]").count():
         page.wait_for_selector("[data-testid=explorer][data-state=ready]")
-    assert violations(page, OWN) == []
-    remain = [v for v in violations(page) if v[1] not in TOLERATED]
-    assert [v for v in remain if v[0] in ("serious", "critical")] == []
-    assert remain == []
+    found = violations(page)                                                         # one run: it takes seconds on a long page
+    assert [v for v in found if v[0] in ("serious", "critical") or v[1] not in TOLERATED] == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

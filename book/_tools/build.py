@@ -41,14 +41,19 @@ REDIRECT = """<!doctype html>
 
 def finish():
     """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened from disk; the same id
-    for every exercise, solution and theorem of a page; a front page without a title; static files that changed while
-    no chapter did, which Sphinx does not copy again."""
+    for every exercise, solution and theorem of a page; roles that screen readers do not know (bibliography) or miss (the
+    sidebar); a front page without a title; static files that changed while no chapter did, which Sphinx does not copy again."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
     repeated = re.compile(r'(<section[^>]*) id="(?:exercise|solution|proof)-content"|(<div class="proof admonition") id="proof"')
+    roles = {' role="doc-biblioentry"': "", '<div role="list" class="citation-list">': '<div class="citation-list">',
+             '<div class="bd-sidebar-primary bd-sidebar">': '<div class="bd-sidebar-primary bd-sidebar" role="complementary" aria-label="Book">'}
     for page in PAGES.rglob("*.html"):
         text = page.read_text()
-        if (repaired := repeated.sub(lambda m: m[1] or m[2], preload.sub("", text))) != text:
+        repaired = repeated.sub(lambda m: m[1] or m[2], preload.sub("", text))
+        for old, new in roles.items():
+            repaired = repaired.replace(old, new)
+        if repaired != text:
             page.write_text(repaired)
     (PAGES / "index.html").write_text(REDIRECT)
 
