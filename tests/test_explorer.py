@@ -387,7 +387,7 @@ def test_copied_python_gives_the_shown_number(small_study, page, capsys):
 
 def test_still_figure_has_a_caption(small_study):
     html = Explorer(small_study[1]).fallback_figure().data
-    assert html.startswith("<noscript>") and "<svg" in html and "<figcaption>W (bcc), vacancy." in html
+    assert html.startswith("<noscript>") and "<svg" in html and ">W (bcc), vacancy." in html.partition("<figcaption")[2]
 
 
 def test_without_distance_weights_and_within_size(small_study):
