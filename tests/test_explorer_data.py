@@ -118,9 +118,9 @@ def test_browser_agrees_on_real_data(real, page):  # noqa: F811
 # --- what is held out ----------------------------------------------------------------------------------------------------
 
 def displaced_force_constants(model, crystal, n):
-    """Sum over pairs, each once, of |(1 + r)^2 K|^2 needs the blocks; here from displacing one atom of a supercell.
+    """Force constants times (1 + r)^2 by displacing one atom of each sublattice in a supercell, without `force_constants`.
 
-    Returns the weighted blocks of every sublattice with all other atoms, and which of them are on-site.
+    Returns (atoms x directions, n_sites, 3), eV/A^2, and which sites are the displaced atom itself.
     """
     cell = Supercell(crystal, n)
     neighbours = Neighbours(cell.positions, cell.cell, model.cutoff)
@@ -191,7 +191,7 @@ def test_an_echelon_holds_the_same_numbers_in_fewer_rows():
     assert echelon(full, np.ones(6), [3, 6]) is full
 
 
-def test_crystals_have_few_directions_and_zero_energy_scale(real):
+def test_crystals_have_few_directions_and_bases_are_nested(real):
     """The crystal's blocks shrink, and smaller bases are still their leading columns."""
     prepared, data = real.prepared, real.data
     K = len(prepared.basis)
@@ -200,6 +200,10 @@ def test_crystals_have_few_directions_and_zero_energy_scale(real):
     assert data.count(5) == len(small) < K == data.count(6)
     with pytest.raises(ValueError, match="cell=9"):
         data.theta(Setting(9, 6, 1e-6, {"F": 1.0}))
+    plain = ExplorerData(data.meta, {name: a for name, a in data.arrays.items() if "/Fw/" not in name})
+    assert plain.theta(Setting(real.cell, 6, 1e-6, {"F": 1.0})).shape == (K,)
+    with pytest.raises(ValueError, match="no training block Fw: choose forces='uniform'"):
+        plain.theta(Setting(real.cell, 6, 1e-6, {"F": 1.0}, "distance"))
 
 
 def test_the_copied_call_names_every_choice(real):

@@ -158,7 +158,10 @@ class ExplorerData:
         K = self.count(setting.degree)
         prior, stacked = self.arrays["prior"][:K], []
         for kind, weight in setting.blocks():
-            R = self.arrays[self.block("train", kind, setting.cell)]
+            name = self.block("train", kind, setting.cell)
+            if name not in self.arrays:
+                raise ValueError(f"this data holds no training block {kind}: choose forces='uniform', or build it with by_distance=True")
+            R = self.arrays[name]
             stacked.append(weight * np.column_stack([R[:K, :K] / prior, R[:K, -2] + setting.noise * R[:K, -1]]))
         # Large rows first and columns pivoted (Powell and Reid 1969), and one step of refinement by the corrected seminormal
         # equations (Björck 1987): then a small ridge is not lost beside large weights.
