@@ -1,7 +1,7 @@
 /* What scrolls inside itself can be scrolled by keyboard: formulas, tables and outputs wider than their box take the focus. */
 (function () {
   "use strict";
-  const SCROLLING = "mjx-container[display=true], .pst-scrollable-table-container, .cell_output, .cell_output .output, pre";
+  const SCROLLING = "mjx-container[display=true], .pst-scrollable-table-container, table.indextable, .cell_output, .cell_output .output, pre";
   function mark() {
     for (const box of document.querySelectorAll(SCROLLING)) {
       const wide = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible";
