@@ -62,6 +62,7 @@ def article_is_whole(page, path):
     assert page.locator("article mjx-container").count() >= formulas.count(), "formulas left untypeset"
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula with an error"
     assert "Traceback (most recent call last)" not in page.locator("article").inner_text()
+    assert page.locator("article p", has_text=re.compile(r"^\s*\| .* \|")).count() == 0, "a table shown as text"
     assert page.get_by_text("Failed to load model").count() == 0, "a widget did not load"
 
 
