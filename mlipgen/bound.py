@@ -61,7 +61,7 @@ def residual_forces(model, reference):
     return f - f.mean(axis=0)
 
 
-def dual_norm(f, reference, rtol=1e-3):
+def dual_norm(f, reference, rtol=1e-2):
     """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored; its own error is of the order rtol^2."""
     du = reference.response(f, rtol)
     return float(np.sqrt(max((f * du).sum(), 0.0)))
