@@ -134,13 +134,9 @@ class Terms:
     harmonic_limit: float
     anharmonic_limit: float
 
-    def bound(self, gamma, delta, limits=False):
-        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A.
-
-        limits : bool     with the far field's two limits in place of its dual norms: then only ubar and fit errors are needed outside
-        """
-        far = self.harmonic_limit + self.anharmonic_limit if limits else self.harmonic + self.anharmonic
-        return (self.core + far) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
+    def bound(self, gamma, delta):
+        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A; `terms_bound` has the two limits in place of the last two."""
+        return (self.core + self.harmonic + self.anharmonic) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
 
 
 def lattice_displacement(reference):
@@ -163,22 +159,34 @@ def cut_constant(reference, radius):
                                             tolerance=0.02)[0]))
 
 
-def residual_terms(model, reference, radius, gamma, cut=None):
-    """Split the residual of `model` into core, far harmonic and far anharmonic: `Terms`.
+def far_limits(model, reference, radius, gamma, cut=None):
+    """Limits (harmonic, anharmonic), eV^(1/2), of the far field's share of the residual, from fit errors and ubar alone; see `Terms`.
 
     radius : float, A       side of the training cell: the far field sets in at half of it and is whole at the radius
     cut : float             `cut_constant(reference, radius)`; computed when not given
     """
+    crystal, potential = reference.defect.crystal, reference.potential
+    eps = wave_mismatch(model, potential, crystal, 8)
+    size = reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2]  # |Du(l)|^2
+    m = np.mean([(crystal.stencil(crystal.norm_cutoff, [atom])[0] ** 2).sum() for atom in crystal.primitive_atoms])
+    third = virial_mismatch(model, potential, crystal)[2] / 2 * (m / crystal.dimension) ** -1.5
+    c = (cut_constant(reference, radius) if cut is None else cut) / np.sqrt(gamma)
+    return float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum()))
+
+
+def terms_bound(model, reference, radius, gamma, delta, cut=None):
+    """|D du| <= (core + far_limits) / (gamma^1/2 (1 - delta)), A: outside the training cell only ubar and fit errors are needed."""
+    far = ramp(reference.defect.distance(), radius / 2)[:, None]
+    core = dual_norm((1 - far) * residual_forces(model, reference), reference)
+    return (core + sum(far_limits(model, reference, radius, gamma, cut))) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
+
+
+def residual_terms(model, reference, radius, gamma, cut=None):
+    """Split the residual of `model` at `radius` into core, far harmonic and far anharmonic: `Terms`; arguments as of `far_limits`."""
     home, potential = reference.defect.homogeneous, reference.potential
     far = ramp(reference.defect.distance(), radius / 2)[:, None]
     f, u = residual_forces(model, reference), lattice_displacement(reference)
     harmonic = sum(sign * hessian_at(m, home.positions, home.cell)(u) for sign, m in ((-1, model), (1, potential)))
     harmonic = harmonic[reference.defect.lattice_index]
     parts = [(1 - far) * f, far * harmonic, far * (f - harmonic)]
-    eps = wave_mismatch(model, potential, home.crystal, 8)
-    size = reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2]  # |Du(l)|^2
-    m = np.mean([(home.crystal.stencil(home.crystal.norm_cutoff, [atom])[0] ** 2).sum() for atom in home.crystal.primitive_atoms])
-    third = virial_mismatch(model, potential, home.crystal)[2] / 2 * (m / home.crystal.dimension) ** -1.5
-    c = (cut_constant(reference, radius) if cut is None else cut) / np.sqrt(gamma)
-    return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference),
-                 float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum())))
+    return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference), *far_limits(model, reference, radius, gamma, cut))

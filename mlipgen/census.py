@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .bound import ForceWeights, cut_constant, geometry_bound, mismatch, residual_terms, soft_fields
+from .bound import ForceWeights, cut_constant, geometry_bound, mismatch, soft_fields, terms_bound
 from .equilibrium import NotConverged
 from .errors import APPLIES, LARGEST_PREDICTION
 from .study import Prepared, Study
@@ -48,9 +48,8 @@ class _Prepared(Prepared):
             return row
         if delta < 1:
             bound = geometry_bound(fit.model, self.reference, self._weights, delta)
-            terms = residual_terms(fit.model, self.reference, cell * self.crystal.a, bound.gamma, self._cut[cell])
-            row.update(bound_dual=bound.dual, bound_hardy=bound.hardy, bound_uniform=bound.uniform,
-                       bound_terms=terms.bound(bound.gamma, delta, limits=True))
+            terms = terms_bound(fit.model, self.reference, cell * self.crystal.a, bound.gamma, delta, self._cut[cell])
+            row.update(bound_dual=bound.dual, bound_terms=terms, bound_hardy=bound.hardy, bound_uniform=bound.uniform)
         return row
 
 

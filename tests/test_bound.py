@@ -4,7 +4,7 @@ import pytest
 from scipy.linalg import eigh
 
 from mlipgen.bound import (ForceWeights, extreme_eigenvalue, force_constant_mismatch, geometry_bound, mismatch, residual_forces,
-                           residual_terms, stability_constant, virial_mismatch, wave_mismatch, weight_constant)
+                           residual_terms, stability_constant, terms_bound, virial_mismatch, wave_mismatch, weight_constant)
 from mlipgen.crystals import Crystal, Supercell, build_defect
 from mlipgen.equilibrium import Unstable, hessian_at
 from mlipgen.errors import Reference, defect_error
@@ -101,7 +101,10 @@ def test_terms_add_up_and_the_force_constants_bound_their_share(tungsten, weight
     terms = residual_terms(model, tungsten.reference, 4 * tungsten.crystal.a, weights.gamma)
     assert terms.whole <= (terms.core + terms.harmonic + terms.anharmonic) * (1 + 1e-3)
     assert 0 < terms.harmonic <= terms.harmonic_limit and terms.anharmonic <= terms.anharmonic_limit
-    assert terms.bound(1.0, 0.0, limits=True) > terms.bound(1.0, 0.0) and terms.bound(1.0, 1.5) == np.inf
+    args = model, tungsten.reference, 4 * tungsten.crystal.a, weights.gamma
+    assert terms_bound(*args, 0.0) > terms.bound(weights.gamma, 0.0) and terms.bound(1.0, 1.5) == terms_bound(*args, 1.5) == np.inf
+    whole = terms.core + terms.harmonic_limit + terms.anharmonic_limit
+    assert terms_bound(*args, 0.5) == pytest.approx(whole / (0.5 * np.sqrt(weights.gamma)), rel=1e-9)
     delta = mismatch(model, tungsten.reference)
     measured = defect_error(model, tungsten.reference).measurement.geometry
     assert terms.bound(weights.gamma, delta) > measured
