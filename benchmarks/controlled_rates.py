@@ -30,7 +30,7 @@ SYSTEMS = {
 CASES = [t for t in TERMS if t != "dilation"] + ["E,F,V", "E,F,FC,V"]
 #: Change of the geometry at the smallest L, as a fraction of |D ubar|; the steep ones reach it in a distant, hardly strained copper only
 #: with a coefficient that makes the crystal itself unstable.
-SIZE, SMALLER = 1e-3, {("copper", "gradient"): 1e-4, ("copper", "quartic"): 1e-4}
+SIZE, SMALLER = 1e-3, {"copper": {"gradient": 1e-4, "quartic": 1e-4}}
 #: Where two errors act together the faster one gets this share of the slower one's size at the smallest L.
 SHARE = 0.1
 
@@ -38,7 +38,8 @@ SHARE = 0.1
 def run(name, done, save, points=5):
     """Compute the cases of a system that `done` lacks; save(system) after each."""
     make, defect, n, low, high, direction = SYSTEMS[name]
-    settings = {"defect": defect, "cell": n, "window": [low, high, points], "direction": direction, "share": SHARE}
+    sizes = {case: SMALLER.get(name, {}).get(case, SIZE) for case in CASES}
+    settings = {"defect": defect, "cell": n, "window": [low, high, points], "direction": direction, "share": SHARE, "sizes": sizes}
     potential = make()
     results = dict(done.get("cases", {})) if done.get("settings") == settings else {}
     if set(CASES) <= set(results):
@@ -53,7 +54,7 @@ def run(name, done, save, points=5):
         begin, terms = time.time(), ROWS.get(case, (case,))
         along = np.eye(len(translations(reference.defect.crystal)))[direction]
         known = {t: results[t]["coefficients"][t] * (1 if t == terms[0] else SHARE) for t in terms if t in results}
-        rates = measure_rates(reference, terms, np.geomspace(low, high, points) * nearest, SMALLER.get((name, case), SIZE),
+        rates = measure_rates(reference, terms, np.geomspace(low, high, points) * nearest, sizes[case],
                               coefficients=known if len(known) == len(terms) else None, directions=along)
         results[case] = {"coefficients": rates.coefficients, "L": rates.L.tolist(), "geometry": rates.geometry.tolist(),
                          "energy": rates.energy.tolist()}
