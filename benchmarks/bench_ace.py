@@ -62,10 +62,9 @@ def errors(rows, targets, penalty=None):
 def structures(folder):
     """Write the vacancy cells and their labels; returns the crystal."""
     from mlipgen.crystals import Crystal, Supercell, vacancy
-    from mlipgen.derivatives import energies_and_forces
+    from mlipgen.potentials import energies_and_forces
     from mlipgen.equilibrium import relax
-    from mlipgen.neighbours import Neighbours
-    from mlipgen.observations import bulk_site_energy
+    from mlipgen.crystals import Neighbours
     from mlipgen.potentials import EAM
     potential = EAM("W", fade=(4.5, 5.5))
     crystal = Crystal.equilibrium(potential)
@@ -77,7 +76,7 @@ def structures(folder):
     labels = []
     for x in positions:
         e, f = energies_and_forces(potential, Neighbours(x, defect.cell, CUTOFF), x)
-        labels.append((float(np.sum(e)) - len(x) * bulk_site_energy(potential, crystal), f))
+        labels.append((float(np.sum(e)) - len(x) * crystal.energy_per_atom(potential), f))
     perfect = Supercell(crystal, 5)
     shaken = perfect.positions + 0.03 * rng.normal(size=perfect.positions.shape)
     np.savez(f"{folder}/cells.npz", positions=positions, cell=defect.cell, energies=[e for e, _ in labels],
@@ -86,9 +85,9 @@ def structures(folder):
 
 
 def own(cells, r0, pair):
-    from mlipgen.ace import ACEBasis, LinearACE
-    from mlipgen.fitting import RIDGE
-    from mlipgen.neighbours import Neighbours
+    from mlipgen.potentials import ACEBasis, LinearACE
+    from mlipgen.learning import RIDGE
+    from mlipgen.crystals import Neighbours
     near = Neighbours(cells["shaken"], cells["shaken_cell"], CUTOFF)
     R, n = near.vectors(cells["shaken"]), len(cells["shaken"])
     out = []

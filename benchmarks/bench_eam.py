@@ -14,8 +14,8 @@ single_thread()
 def main(n=12, repeats=20):
     import numpy as np
     from mlipgen.crystals import Crystal, Supercell
-    from mlipgen.derivatives import energies_and_forces
-    from mlipgen.neighbours import Neighbours
+    from mlipgen.potentials import energies_and_forces
+    from mlipgen.crystals import Neighbours
     from mlipgen.potentials import EAM
     potential = EAM("W", fade=(4.5, 5.5))
     cell = Supercell(Crystal.equilibrium(potential), n)

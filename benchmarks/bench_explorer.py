@@ -18,9 +18,9 @@ from conftest import FLAGS  # noqa: E402
 from explorer_synthetic import synthetic  # noqa: E402
 from test_explorer import CASES, HERE, mount  # noqa: E402
 
-from mlipgen.study import Study  # noqa: E402
-from mlipgen.widgets import Explorer  # noqa: E402
-from mlipgen.widgets.explorer_builder import explorer_data  # noqa: E402
+from mlipgen.experiments.study import Study
+from mlipgen.widgets import Explorer
+from mlipgen.widgets.explorer.builder import explorer_data
 
 MOVES = """async () => {
     const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [];

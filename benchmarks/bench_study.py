@@ -6,7 +6,7 @@ import time
 
 
 def main():
-    from mlipgen.study import Study
+    from mlipgen.experiments.study import Study
     study = Study()
     Study(cells=(3,), degrees=(6,), observations=("EF",), test_cell=4, count=2).run(progress=False)      # compiles
     prepared = study.prepare()

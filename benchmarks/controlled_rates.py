@@ -2,7 +2,7 @@
 
     python benchmarks/controlled_rates.py [copper silicon ...]     (default: all; a quarter of an hour per system)
 
-Every point is a nonlinear equilibrium (`mlipgen.controlled.respond`); the chapter recomputes some of them.  Each finished
+Every point is a nonlinear equilibrium (`mlipgen.experiments.controlled.respond`); the chapter recomputes some of them.  Each finished
 case is saved at once; one that is there already, with the same settings, is not computed again.
 """
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mlipgen.controlled import ROWS, TERMS, measure_rates
+from mlipgen.experiments.controlled import ROWS, TERMS, measure_rates
 from mlipgen.crystals import Crystal, Supercell, build_defect
-from mlipgen.errors import Reference
-from mlipgen.farfield import translations
+from mlipgen.generalisation import Reference
+from mlipgen.crystals import translations
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
 TARGET = Path(__file__).resolve().parents[1] / "book" / "data" / "controlled_rates.json"

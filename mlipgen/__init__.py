@@ -8,15 +8,12 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "crystals": ("Crystal", "Supercell", "Defect", "vacancy", "divacancy", "dumbbell"),
-    "potentials": ("EAM", "StillingerWeber", "Toy2D"),
-    "ace": ("ACEBasis", "LinearACE"),
-    "calculators": ("save_model", "load_model"),
+    "potentials": ("EAM", "StillingerWeber", "Toy2D", "ACEBasis", "LinearACE", "save_model", "load_model"),
     "equilibrium": ("LatticeGreen", "relax"),
-    "observations": ("Energy", "Forces", "Virial", "ForceConstants"),
-    "training": ("training_set",),
-    "fitting": ("fit",),
-    "errors": ("Reference", "defect_error", "predict", "measure", "observed_rate"),
-    "study": ("Study",),
+    "learning": ("Energy", "Forces", "Virial", "ForceConstants", "training_set", "fit"),
+    "generalisation": ("Reference", "defect_error", "predict", "measure"),
+    "rates": ("observed_rate",),
+    "experiments.study": ("Study",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = sorted(_HOME)

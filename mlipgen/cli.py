@@ -23,7 +23,7 @@ def _positive(text):
 
 
 def _observations(text):
-    from .fitting import parse_kinds
+    from .learning import parse_kinds
     try:
         for part in text.split(","):
             parse_kinds(part)
@@ -33,7 +33,7 @@ def _observations(text):
 
 
 def _symbol(text):
-    from .study import reference_potential
+    from .experiments.study import reference_potential
     try:
         reference_potential(text)
     except ValueError as error:
@@ -85,7 +85,7 @@ def main(argv=None):
 
 
 def _relax(options):
-    from .study import relax_report
+    from .experiments.study import relax_report
     report = relax_report(options.crystal, options.defect, options.cell, options.tolerance)
     if options.json:
         print(json.dumps(report, indent=1))
@@ -97,7 +97,7 @@ def _relax(options):
 
 
 def _study(options):
-    from .study import Study
+    from .experiments.study import Study
     study = Study(options.crystal, options.defect, options.cells, options.observations, options.degree, options.test_cell,
                   options.count, options.seed, options.ridge, pair=options.pair)
     rows = study.run(options.out, progress=not options.quiet)

@@ -1,7 +1,7 @@
 """Random explorer data with the structure, scales and conditioning of a real study, for tests without a study."""
 import numpy as np
 
-from mlipgen.widgets.explorer_data import ExplorerData, r_factor
+from mlipgen.widgets.explorer.data import ExplorerData, r_factor
 
 COUNTS = {6: 30, 8: 73, 10: 165}
 
@@ -89,7 +89,7 @@ def synthetic(degrees=(6, 8), cells=(3, 4, 5, 6), n_shells=6, modes=16, wave_vec
     }
     data = ExplorerData(meta, arrays)
     # Stand-ins for relaxed errors, so that marks can be seen: the prediction, moved by a few per cent.
-    from mlipgen.widgets.explorer_data import Setting
+    from mlipgen.widgets.explorer.data import Setting
     for kinds in ("E", "EF", "EFV", "EF+FC", "EFV+FC"):
         for L in cells:
             for degree in degrees:
@@ -108,7 +108,7 @@ def synthetic(degrees=(6, 8), cells=(3, 4, 5, 6), n_shells=6, modes=16, wave_vec
 
 def random_setting(data, rng):
     """Any position of the controls: every observation on or off, weights over six decades."""
-    from mlipgen.widgets.explorer_data import KINDS, Setting
+    from mlipgen.widgets.explorer.data import KINDS, Setting
 
     meta = data.meta
     on = rng.random(4) < 0.65

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mlipgen import _kernels
-from mlipgen.ace import ACEBasis, LinearACE, coupling
+from mlipgen.potentials import _ace_kernels as _kernels
+from mlipgen.potentials import ACEBasis, LinearACE
+from mlipgen.potentials._couplings import coupling
 
 CUTOFF, R0 = 5.5, 2.74
 BASIS = ACEBasis(CUTOFF, 8, 3, R0)

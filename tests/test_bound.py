@@ -3,12 +3,14 @@ import numpy as np
 import pytest
 from scipy.linalg import eigh
 
-from mlipgen.bound import (ForceWeights, extreme_eigenvalue, force_constant_mismatch, geometry_bound, mismatch, residual_forces,
-                           residual_terms, stability_constant, terms_bound, virial_mismatch, wave_mismatch, weight_constant)
+from mlipgen.generalisation import ForceWeights, force_constant_mismatch, geometry_bound, mismatch, residual_terms, terms_bound, virial_mismatch, wave_mismatch
+from mlipgen.equilibrium import extreme_eigenvalue
+from mlipgen.generalisation.bounds import residual_forces, weight_constant
+from mlipgen.equilibrium import stability_constant
 from mlipgen.crystals import Crystal, Supercell, build_defect
 from mlipgen.equilibrium import Unstable, hessian_at
-from mlipgen.errors import Reference, defect_error
-from mlipgen.study import Study, reference_potential
+from mlipgen.generalisation import Reference, defect_error
+from mlipgen.experiments.study import Study, reference_potential
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +130,12 @@ def test_crystal_weights_see_what_was_fitted(tungsten):
 
 def test_wave_mismatch_is_sharper_than_the_sum_over_shells(tungsten):
     """|<(K_ML - K)u, u>| <= eps |Du|^2 for a random field on a finite crystal."""
-    from mlipgen.errors import EnergyNorm
+    from mlipgen.equilibrium import EnergyNorm
     model, home = tungsten.fit(4, "EF", 8).model, tungsten.reference.defect.homogeneous
     eps = wave_mismatch(model, tungsten.potential, tungsten.crystal)
     rng, x = np.random.default_rng(0), home.positions
     H = [hessian_at(m, x, home.cell) for m in (model, tungsten.potential)]
-    from mlipgen.neighbours import Neighbours
+    from mlipgen.crystals import Neighbours
     pairs = Neighbours(x, home.cell, home.crystal.norm_cutoff)
     for _ in range(5):
         u = tungsten.reference.green(rng.standard_normal(x.shape))

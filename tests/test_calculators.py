@@ -11,7 +11,7 @@ from ase.optimize import BFGS
 from ase.phonons import Phonons
 
 import mlipgen
-from mlipgen.ace import ACEBasis, LinearACE
+from mlipgen.potentials import ACEBasis, LinearACE
 from mlipgen.crystals import Crystal, as_atoms
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 

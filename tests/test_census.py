@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mlipgen import census
-from mlipgen.census import CensusStudy
+from mlipgen.experiments import census
+from mlipgen.experiments.census import CensusStudy
 
 SMALL = (
     CensusStudy("Cu", "vacancy", cells=(4,), degrees=(6, 8), test_cell=5),

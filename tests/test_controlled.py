@@ -2,12 +2,14 @@
 import numpy as np
 import pytest
 
-from mlipgen.controlled import (ROWS, TERMS, Mismatch, measure_rates, predicted_rates, ramp, respond)
+from mlipgen.experiments.controlled import ROWS, TERMS, Mismatch, measure_rates, predicted_rates, respond
+from mlipgen.equilibrium import ramp
 from mlipgen.crystals import Crystal, Supercell, build_defect
-from mlipgen.derivatives import STEP, energies_and_forces
-from mlipgen.errors import Reference
-from mlipgen.farfield import translations
-from mlipgen.neighbours import Neighbours
+from mlipgen.potentials.derivatives import STEP
+from mlipgen.potentials import energies_and_forces
+from mlipgen.generalisation import Reference
+from mlipgen.crystals import translations
+from mlipgen.crystals import Neighbours
 from mlipgen.potentials import StillingerWeber, Toy2D
 
 each_term = pytest.mark.parametrize("term", TERMS)

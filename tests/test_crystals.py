@@ -5,11 +5,10 @@ from ase.build import bulk
 from matscipy.neighbours import neighbour_list
 from scipy.optimize import minimize
 
-from mlipgen.ace import ACEBasis, LinearACE
-from mlipgen.crystals import (DEFECTS, Crystal, Defect, Supercell, as_atoms, build_defect, divacancy, dumbbell, minimum_image,
-                              require_thickness, thickness, vacancy)
-from mlipgen.fitting import fit
-from mlipgen.observations import Virial
+from mlipgen.potentials import ACEBasis, LinearACE
+from mlipgen.crystals import DEFECTS, Crystal, Defect, Supercell, as_atoms, build_defect, divacancy, dumbbell, minimum_image, require_thickness, thickness, vacancy
+from mlipgen.learning import fit
+from mlipgen.learning import Virial
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
 POTENTIALS = [EAM("W"), EAM("Cu"), EAM("Ti"), StillingerWeber("Si"), Toy2D()]

@@ -7,11 +7,10 @@ from ase import units
 from ase.phonons import Phonons
 from scipy.optimize import minimize
 
-from mlipgen.ace import ACEBasis, LinearACE
+from mlipgen.potentials import ACEBasis, LinearACE
 from mlipgen.crystals import Crystal, Supercell, as_atoms, thickness, vacancy
-from mlipgen.derivatives import (cubic_constants, elastic_tensor, energies_and_forces, force_constants, hessian_vector,
-                                 site_hessian, virial)
-from mlipgen.neighbours import Neighbours
+from mlipgen.potentials import cubic_constants, elastic_tensor, energies_and_forces, force_constants, hessian_vector, site_hessian, virial
+from mlipgen.crystals import Neighbours
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
 GPA = 160.21766

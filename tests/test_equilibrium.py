@@ -6,10 +6,10 @@ import pytest
 from ase.optimize import LBFGS
 
 from mlipgen.crystals import Crystal, Supercell, build_defect, vacancy
-from mlipgen.derivatives import energies_and_forces
-from mlipgen.equilibrium import (LatticeGreen, LeftBasin, NotConverged, Unstable, hessian_at, linear_response, relax)
-from mlipgen.errors import EnergyNorm, formation_energy
-from mlipgen.neighbours import Neighbours
+from mlipgen.potentials import energies_and_forces
+from mlipgen.equilibrium import LatticeGreen, LeftBasin, NotConverged, Unstable, hessian_at, linear_response, relax
+from mlipgen.equilibrium import EnergyNorm, formation_energy
+from mlipgen.crystals import Neighbours
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
 

@@ -5,13 +5,15 @@ import numpy as np
 import pytest
 
 from mlipgen.crystals import Crystal, Supercell, build_defect, minimum_image, vacancy
-from mlipgen.derivatives import energies_and_forces
+from mlipgen.potentials import energies_and_forces
 from mlipgen.equilibrium import Unstable, relax
-from mlipgen.errors import (APPLIES, LARGEST_PREDICTION, EnergyNorm, Reference, defect_error, formation_energy, measure,
-                            observed_rate, predict)
-from mlipgen.neighbours import Neighbours
+from mlipgen.generalisation.defect_error import APPLIES, LARGEST_PREDICTION
+from mlipgen.equilibrium import EnergyNorm, formation_energy
+from mlipgen.generalisation import Reference, defect_error, measure, predict
+from mlipgen.rates import observed_rate
+from mlipgen.crystals import Neighbours
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
-from mlipgen.study import Study
+from mlipgen.experiments.study import Study
 
 
 @lru_cache

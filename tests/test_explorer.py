@@ -9,7 +9,7 @@ from explorer_synthetic import random_setting, synthetic
 from mlipgen.widgets import Explorer, ExplorerData, Setting
 
 HERE = Path(__file__).parent
-CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer.css").read_text(encoding="utf-8")
+CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer/explorer.css").read_text(encoding="utf-8")
 CASES = {"73 functions": {}, "multilattice": {"multilattice": True, "seed": 1},
          "165 functions": {"degrees": (6, 8, 10), "n_shells": 3, "seed": 2}}
 
@@ -295,8 +295,8 @@ def test_bad_arguments_are_named():
 @pytest.fixture(scope="module")
 def small_study():
     """A real, small study: tungsten vacancy, training cells of 3, tested in 5 x 5 x 5 cells."""
-    from mlipgen.study import Study
-    from mlipgen.widgets.explorer_builder import explorer_data
+    from mlipgen.experiments.study import Study
+    from mlipgen.widgets.explorer.builder import explorer_data
     prepared = Study("W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(5, 6), test_cell=5, count=4).prepare()
     return prepared, explorer_data(prepared, grid=[(3, "EF", 6)], shells=4, near=20, modes=8)
 
@@ -305,12 +305,11 @@ def small_study():
 @pytest.mark.parametrize("degree", [5, 6])
 def test_page_numbers_are_the_librarys(small_study, kinds, degree):
     """The factors give what a fit and a linear response of the library give, computed without them."""
-    from mlipgen.derivatives import energies_and_forces
+    from mlipgen.potentials import energies_and_forces
     from mlipgen.equilibrium import linear_response
-    from mlipgen.errors import predict
-    from mlipgen.neighbours import Neighbours
-    from mlipgen.observations import bulk_site_energy
-    from mlipgen.widgets.explorer_builder import _grid_setting
+    from mlipgen.generalisation import predict
+    from mlipgen.crystals import Neighbours
+    from mlipgen.widgets.explorer.builder import _grid_setting
     prepared, data = small_study
     fit = prepared.fit(4, kinds, degree)
     ours = data.solve(_grid_setting(prepared.study, 4, kinds, degree))
@@ -326,7 +325,7 @@ def test_page_numbers_are_the_librarys(small_study, kinds, degree):
     assert ours["geometry"] == pytest.approx(reference.norm(du), rel=1e-6)
     assert ours["geometry"] == pytest.approx(predict(fit.model, reference).linear_geometry, rel=1e-3)    # the report's tolerance
     assert ours["relaxation"] == pytest.approx(-0.5 * np.sum(f * du), rel=1e-6)
-    gap = (V - bulk_site_energy(fit.model, prepared.crystal)).sum() - reference.formation_energy
+    gap = (V - prepared.crystal.energy_per_atom(fit.model)).sum() - reference.formation_energy
     assert ours["energy"] - ours["relaxation"] == pytest.approx(gap, rel=1e-6, abs=1e-8)
     shells = reference.norm.shells(du, [s["edges"][0] for s in data.meta["shells"]] + [np.inf])
     np.testing.assert_allclose(ours["shells"], shells, rtol=1e-5)
@@ -334,10 +333,10 @@ def test_page_numbers_are_the_librarys(small_study, kinds, degree):
 
 def test_stiffness_is_that_of_the_hessians(small_study):
     """The reference is 1 in every tested direction; a fit's values come from its own Hessian."""
-    from mlipgen.derivatives import force_constants, hessian_vector
-    from mlipgen.neighbours import Neighbours
-    from mlipgen.widgets.explorer_builder import _grid_setting
-    from mlipgen.widgets.explorer_factors import soft_modes, wave_vectors
+    from mlipgen.potentials import force_constants, hessian_vector
+    from mlipgen.crystals import Neighbours
+    from mlipgen.widgets.explorer.builder import _grid_setting
+    from mlipgen.widgets.explorer.factors import soft_modes, wave_vectors
     prepared, data = small_study
     reference = prepared.reference
     W = soft_modes(reference, 8)
@@ -359,7 +358,7 @@ def test_stiffness_is_that_of_the_hessians(small_study):
 
 def test_measured_points_and_relaxing_on_request(small_study):
     """The grid's mark is the library's own measurement, and so is what a kernel answers."""
-    from mlipgen.errors import measure
+    from mlipgen.generalisation import measure
     prepared, data = small_study
     m = measure(prepared.fit(3, "EF", 6).model, prepared.reference)
     point = data.meta["measured"][0]
@@ -392,7 +391,7 @@ def test_still_figure_has_a_caption(small_study):
 
 def test_without_distance_weights_and_within_size(small_study):
     """A page's data stays small; a crystal without the weighted forces offers no such control."""
-    from mlipgen.widgets.explorer_builder import explorer_data
+    from mlipgen.widgets.explorer.builder import explorer_data
     prepared, data = small_study
     small = explorer_data(prepared, grid=False, shells=3, near=20, modes=8, by_distance=False)
     assert not any("/Fw/" in name for name in small.arrays) and "force-weighted" not in small.solve(
@@ -402,16 +401,16 @@ def test_without_distance_weights_and_within_size(small_study):
 
 def test_cache_is_read_and_rebuilt(small_study, tmp_path, monkeypatch):
     """The same study comes from the file, bit for bit and without preparing; changed sources are computed anew."""
-    from mlipgen.study import Study
-    from mlipgen.widgets import explorer_builder
+    from mlipgen.experiments.study import Study
+    from mlipgen.widgets.explorer import builder
     prepared, _ = small_study
     options = dict(grid=False, shells=4, near=20, modes=8, cache=tmp_path / "data.txt")
-    first = explorer_builder.explorer_data(prepared, **options)
+    first = builder.explorer_data(prepared, **options)
     monkeypatch.setattr(Study, "prepare", lambda self: pytest.fail("prepared although the cache was there"))
-    again = explorer_builder.explorer_data(prepared.study, **options)
+    again = builder.explorer_data(prepared.study, **options)
     setting = Setting(3, 6, 1e-6, {"F": 1.0})
     assert again.solve(setting)["geometry"] == first.solve(setting)["geometry"]
-    monkeypatch.setattr(explorer_builder, "_sources", lambda: "other")
+    monkeypatch.setattr(builder, "_sources", lambda: "other")
     said = []
-    explorer_builder.explorer_data(prepared, **options, progress=said.append)
+    builder.explorer_data(prepared, **options, progress=said.append)
     assert "linear response" in said

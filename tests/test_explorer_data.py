@@ -9,18 +9,17 @@ import pytest
 
 from explorer_synthetic import random_setting
 from mlipgen.crystals import Crystal, Supercell
-from mlipgen.derivatives import energies_and_forces, force_constants, hessian_vector
+from mlipgen.potentials import energies_and_forces, force_constants, hessian_vector
 from mlipgen.equilibrium import linear_response
-from mlipgen.errors import defect_error
-from mlipgen.fitting import nested_basis
-from mlipgen.neighbours import Neighbours
-from mlipgen.observations import bulk_site_energy
-from mlipgen.study import Study
-from mlipgen.training import HELD_OUT, crystal_observations, held_out_crystal_observations, strains
+from mlipgen.generalisation import defect_error
+from mlipgen.learning import nested_basis
+from mlipgen.crystals import Neighbours
+from mlipgen.experiments.study import Study
+from mlipgen.learning import HELD_OUT, crystal_observations, held_out_crystal_observations, strains
 from mlipgen.widgets import ExplorerData, Setting
-from mlipgen.widgets.explorer_builder import _grid_setting, explorer_data
-from mlipgen.widgets.explorer_data import echelon, r_factor
-from mlipgen.widgets.explorer_factors import soft_modes, wave_vectors
+from mlipgen.widgets.explorer.builder import _grid_setting, explorer_data
+from mlipgen.widgets.explorer.data import echelon, r_factor
+from mlipgen.widgets.explorer.factors import soft_modes, wave_vectors
 from test_explorer import close, in_page, page  # noqa: F401  (a fixture)
 
 STUDIES = {
@@ -51,7 +50,7 @@ def test_data_gives_the_librarys_fit_and_linear_response(real, kinds, degree):
     reference, x = prepared.reference, prepared.reference.equilibrium.positions
     V, f = energies_and_forces(fit.model, Neighbours(x, reference.defect.cell, fit.model.cutoff), x)
     du = linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-12)
-    gap = (V - bulk_site_energy(fit.model, prepared.crystal)).sum() - reference.formation_energy
+    gap = (V - prepared.crystal.energy_per_atom(fit.model)).sum() - reference.formation_energy
     assert ours["geometry"] == pytest.approx(reference.norm(du), rel=1e-6)
     assert ours["relaxation"] == pytest.approx(-0.5 * np.sum(f * du), rel=1e-6)
     assert ours["energy"] == pytest.approx(gap - 0.5 * np.sum(f * du), rel=1e-6, abs=1e-8)

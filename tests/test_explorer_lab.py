@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 CODE = """import time
-from mlipgen.study import Study
+from mlipgen.experiments.study import Study
 from mlipgen.widgets import Explorer
-from mlipgen.widgets.explorer_builder import explorer_data
+from mlipgen.widgets.explorer.builder import explorer_data
 
 study = Study("W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(6,), test_cell=6, count=5)
 data = explorer_data(study, grid=False, shells=4, near=20, modes=8)

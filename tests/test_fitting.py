@@ -5,13 +5,13 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from mlipgen.ace import ACEBasis, LinearACE
-from mlipgen.calculators import load_model, save_model
+from mlipgen.potentials import ACEBasis, LinearACE
+from mlipgen.potentials import load_model, save_model
 from mlipgen.crystals import Crystal
-from mlipgen.fitting import RIDGE, WEIGHTS, Unfitted, assemble, fit, fit_blocks, nested_basis, parse_kinds, solve
-from mlipgen.observations import bulk_site_energy
+from mlipgen.learning import RIDGE, WEIGHTS, assemble, fit, fit_blocks, nested_basis, parse_kinds, solve
+from mlipgen.failures import Unfitted
 from mlipgen.potentials import EAM
-from mlipgen.training import training_set
+from mlipgen.learning import training_set
 
 
 @lru_cache
@@ -83,7 +83,7 @@ def test_reported_errors_are_those_of_the_model():
         eps = np.sqrt(sum((g**2).sum() for g in gaps) / len(gaps))
         assert result.errors[kind] == pytest.approx(eps, rel=1e-5)
         assert result.rmse[kind] == pytest.approx(np.sqrt(np.mean(np.concatenate(gaps) ** 2)), rel=1e-5)
-    assert bulk_site_energy(result.model, crystal) == pytest.approx(bulk_site_energy(potential, crystal), abs=1e-12)
+    assert crystal.energy_per_atom(result.model) == pytest.approx(crystal.energy_per_atom(potential), abs=1e-12)
     assert result.weights == {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")} and result.ridge == RIDGE
 
 

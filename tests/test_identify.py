@@ -2,11 +2,11 @@
 import numpy as np
 import pytest
 
-from mlipgen.ace import LinearACE
-from mlipgen.errors import predict
-from mlipgen.identify import defect_response, identifiability, joint_ranks, labelling_cost
-from mlipgen.study import Study
-from mlipgen.training import defect_configurations
+from mlipgen.potentials import LinearACE
+from mlipgen.generalisation import predict
+from mlipgen.learning import defect_response, identifiability, joint_ranks, labelling_cost
+from mlipgen.experiments.study import Study
+from mlipgen.learning import defect_configurations
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlipgen.crystals import Crystal, Supercell, vacancy
-from mlipgen.derivatives import energies_and_forces
-from mlipgen.neighbours import Neighbours
+from mlipgen.potentials import energies_and_forces
+from mlipgen.crystals import Neighbours
 from mlipgen.potentials import EAM, Toy2D
 
 seeds = st.integers(0, 2**32 - 1)

@@ -4,13 +4,14 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from mlipgen.ace import ACEBasis, LinearACE
+from mlipgen.potentials import ACEBasis, LinearACE
 from mlipgen.crystals import Crystal, Supercell, vacancy
-from mlipgen.derivatives import force_constants
-from mlipgen.fitting import assemble, fit_blocks, solve
-from mlipgen.observations import KINDS, Configuration, Energy, ForceConstants, Forces, Virial, bulk_site_energy
+from mlipgen.potentials import force_constants
+from mlipgen.learning import assemble, fit_blocks, solve
+from mlipgen.learning.observations import KINDS
+from mlipgen.learning import Configuration, Energy, ForceConstants, Forces, Virial
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
-from mlipgen.training import crystal_observations, defect_configurations, strains, training_set
+from mlipgen.learning import crystal_observations, defect_configurations, strains, training_set
 
 
 @lru_cache
@@ -188,7 +189,7 @@ def test_configurations_are_evaluated_once_for_energy_and_forces():
     for o in observations[:3]:
         o.observe(counting)
     assert counting.calls == 2                                       # the cell, and the crystal's reference energy
-    assert bulk_site_energy(potential, setting("W")[1]) == pytest.approx(-8.759033, abs=1e-6)
+    assert setting("W")[1].energy_per_atom(potential) == pytest.approx(-8.759033, abs=1e-6)
 
 
 # --- a fifth kind --------------------------------------------------------------------------------------------------------

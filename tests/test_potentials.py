@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize, minimize_scalar
 
-from mlipgen import potentials
+from mlipgen.potentials import eam
 from mlipgen.potentials import EAM, SitePotential, StillingerWeber, Toy2D
 
 STEP = 1e-30        # of complex steps: no cancellation, so no need for a moderate size
@@ -185,7 +185,7 @@ def test_eam_functions_have_continuous_third_derivatives(symbol):
 
 
 def published(symbol):
-    row = potentials._read_table()[symbol]
+    row = eam._read_table()[symbol]
     return {k: float(v) for k, v in row.items() if k not in ("symbol", "structure")}
 
 
@@ -361,7 +361,7 @@ def test_the_base_class_says_what_is_missing():
 
 def test_kernels_are_compiled_once_and_cached():
     """A second process loads every kernel from disk: numba counts hits, and no miss."""
-    code = ("import numpy as np; from mlipgen.potentials import *; from mlipgen import _pair_kernels as k\n"
+    code = ("import numpy as np; from mlipgen.potentials import *; from mlipgen.potentials import _pair_kernels as k\n"
             "for p in (EAM('W'), Toy2D(), StillingerWeber()):\n"
             "    for t in (float, complex): p.sites(np.ones((1, p.dimension), t), [0, 1])\n"
             "for f in (k.eam_sites, k.stillinger_weber_sites):\n"

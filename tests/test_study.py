@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from mlipgen.study import COLUMNS, Study, reference_potential, relax_report
+from mlipgen.experiments.study import COLUMNS, Study, reference_potential, relax_report
 
 SMALL = dict(crystal="W", defect="vacancy", cells=(3, 4), observations=("E", "EF", "EF+FC"), degrees=(6,), test_cell=5, count=5)
 NAMED = ["cell", "observations", "degree", "n_basis", "predicted_geometry", "linear_predicted_geometry", "measured_geometry",

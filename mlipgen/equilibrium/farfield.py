@@ -1,0 +1,82 @@
+"""The far field of a point defect: decay |D^j u| ~ r^(1-d-j), measured.  Lengths in A, energies in eV."""
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..crystals import minimum_image, thickness, translated, translations
+from ..rates import observed_rate
+
+
+def ramp(r, L):
+    """0 for r <= L, 1 for r >= 2L, a degree-7 (C3) polynomial in between."""
+    t = np.clip(r / L - 1, 0, 1)
+    return t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
+
+
+def on_lattice(defect, u):
+    """Displacements (n_atoms, d) as a field on the homogeneous sites (n_sites, d); nan where not exactly one atom sits."""
+    field = np.full((len(defect.homogeneous), u.shape[1]), np.nan)
+    field[defect.lattice_index] = u
+    field[defect.occupation != 1] = np.nan
+    return field
+
+
+def lattice_displacement(reference):
+    """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a site has no atom or two."""
+    defect, home = reference.defect, reference.defect.homogeneous
+    u = minimum_image(reference.equilibrium.positions - home.positions[defect.lattice_index], home.cell)
+    count = defect.occupation
+    field = defect.sum_on_sites(u) / np.maximum(count, 1)[:, None]
+    for empty in np.flatnonzero(count == 0):
+        r = np.linalg.norm(minimum_image(home.positions - home.positions[empty], home.cell), axis=1)
+        field[empty] = field[(r < 1.01 * home.crystal.shells[0]) & (count > 0)].mean(axis=0)
+    return field - field.mean(axis=0)
+
+
+@dataclass(frozen=True)
+class FarField:
+    """|D^j u| (root mean square over the sites of a bin) against the distance from the defect.
+
+    distance : (n_bins,), A;  D : {j: (n_bins,)}, A, j-fold differences along the shortest lattice translations
+    """
+
+    distance: np.ndarray
+    D: dict
+
+    def rate(self, j=1, window=(0.0, np.inf)):
+        """Slope of log |D^j u| against log r inside the window (A) and its standard error."""
+        keep = (self.distance > window[0]) & (self.distance < window[1])
+        return observed_rate(self.distance[keep], self.D[j][keep])
+
+
+def far_field(equilibrium, orders=(1, 2, 3), bins=24, u=None):
+    """Bin |D^j u| by distance, out to where the periodic images are felt (a third of the cell's thickness).
+
+    Parameters
+    ----------
+    equilibrium : Equilibrium      (`Reference.equilibrium`)
+    orders : sequence of int       the j of D^j
+    u : (n_atoms, d), A            another displacement of the same atoms (a prediction); default the equilibrium's own
+
+    Source: decay |D^j u| <= C (1 + r)^(1 - d - j), Ehrlacher, Ortner and Shapeev 2016.
+    """
+    defect = equilibrium.defect
+    cell = defect.homogeneous
+    step = [translated(cell, rho) for rho in translations(cell.crystal)]
+    r = np.linalg.norm(minimum_image(cell.positions - defect.centre, cell.cell), axis=1)
+    width = thickness(cell.cell).min()
+    edges = np.geomspace(cell.crystal.shells[0], width / 3, bins + 1)
+    where = np.digitize(r, edges) - 1
+    field, D = on_lattice(defect, equilibrium.u if u is None else u)[:, None], {}
+    distance = None
+    for j in range(1, max(orders) + 1):
+        field = np.concatenate([field[s] - field for s in step], axis=1)
+        size = (field**2).sum(axis=(1, 2))
+        good = np.isfinite(size) & (where >= 0) & (where < bins)
+        count = np.bincount(where[good], minlength=bins)
+        if j in orders:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                D[j] = np.sqrt(np.bincount(where[good], size[good], bins) / count)
+                distance = np.exp(np.bincount(where[good], np.log(r[good]), bins) / count) if distance is None else distance
+    full = np.isfinite(distance) & np.all([np.isfinite(v) for v in D.values()], axis=0)
+    return FarField(distance[full], {j: v[full] for j, v in D.items()})

@@ -1,0 +1,47 @@
+"""Linear response: H du = f by preconditioned conjugate gradients."""
+import numpy as np
+
+from ..crystals import Neighbours
+from ..failures import NotConverged, Unstable
+from ..potentials.derivatives import hessian_vector
+
+
+def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_products=200):
+    """Solve H du = f by preconditioned conjugate gradients.
+
+    hessian : callable (n, d) -> (n, d), eV/A^2;  f : (n, d), eV/A;  returns du (n, d), A, of zero mean.
+
+    Raises
+    ------
+    Unstable        if a direction of negative curvature is met
+    NotConverged    if the residual, in the preconditioner's norm, does not fall by `rtol`
+    """
+    f = f - f.mean(axis=0)
+    scale = np.sqrt((f * preconditioner(f)).sum())
+    if scale == 0:
+        return np.zeros_like(f)
+    du = np.zeros_like(f) if start is None else start.copy()
+    r = f - hessian(du) if start is not None else f.copy()
+    z = preconditioner(r)
+    p, rz = z.copy(), (r * z).sum()
+    for _ in range(max_products):
+        if np.sqrt(max(rz, 0.0)) <= rtol * scale:
+            return du - du.mean(axis=0)
+        Hp = hessian(p)
+        curvature = (p * Hp).sum()
+        if curvature <= 0:
+            raise Unstable(f"the Hessian has a negative direction (curvature {curvature / (p * p).sum():.3g} eV/A^2): "
+                           "the equilibrium is not stable under this model", p)
+        alpha = rz / curvature
+        du += alpha * p
+        r -= alpha * Hp
+        z = preconditioner(r)
+        rz, old = (r * z).sum(), rz
+        p = z + rz / old * p
+    raise NotConverged(f"conjugate gradients: residual {np.sqrt(rz) / scale:.1e} after {max_products} products, wanted {rtol:.1e}")
+
+
+def hessian_at(model, positions, cell):
+    """The Hessian of `model` at fixed positions as a callable (n, d) -> (n, d)."""
+    neighbours = Neighbours(positions, cell, model.cutoff)
+    return lambda v: hessian_vector(model, neighbours, positions, v)

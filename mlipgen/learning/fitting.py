@@ -1,0 +1,185 @@
+"""Regularised linear least squares by orthogonal factorisation.
+
+    minimise   sum_kinds w^2 |A theta - y|^2 + ridge^2 |Gamma theta|^2
+
+Each kind's block [A y] is reduced once to its R-factor; any weights, ridge or nested basis are then one small
+problem.  Normal equations are never formed: they square the condition number.
+"""
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from scipy.linalg import qr, svd
+
+from ..failures import Unfitted
+from ..potentials.ace import ACEBasis, LinearACE
+
+#: Default weights: an energy counts as ten force components; distance weights make force-constant rows large already.
+WEIGHTS = {"E": 10.0, "F": 1.0, "Fw": 1.0, "V": 10.0, "FC": 0.1}
+
+RIDGE = 1e-6
+
+
+@dataclass(frozen=True)
+class Block:
+    """All observations of one kind, as the R-factor of [A y].
+
+    R : (min(rows, K + 1), K + 1);  rows : int;  groups : int, number of configurations;  target_norm : |y|
+    """
+
+    kind: str
+    R: np.ndarray
+    rows: int
+    groups: int
+
+    @property
+    def target_norm(self):
+        return float(np.linalg.norm(self.R[:, -1]))
+
+    def residual(self, theta):
+        """|A theta - y|, for theta of any nested size (leading columns chosen by the caller through `columns`)."""
+        return float(np.linalg.norm(self.R[:, :-1] @ theta - self.R[:, -1]))
+
+    def columns(self, index):
+        """The block of a smaller, nested basis."""
+        return Block(self.kind, np.column_stack([self.R[:, :-1][:, index], self.R[:, -1]]), self.rows, self.groups)
+
+
+def assemble(observations, basis, reference):
+    """R-factors of the blocks [A y], one for each kind: dict kind -> Block."""
+    grouped = {}
+    for o in observations:
+        grouped.setdefault(o.kind, []).append(np.column_stack([o.observe(basis), o.observe(reference)]))
+    if not grouped:
+        raise Unfitted("the training set is empty: give at least one observation")
+    blocks = {}
+    for kind, parts in grouped.items():
+        A = np.concatenate(parts)
+        blocks[kind] = Block(kind, qr(A, mode="r")[0][: min(A.shape)] if len(A) > A.shape[1] else A, len(A), len(parts))
+    return blocks
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model and what is known about the fit.
+
+    model : LinearACE
+    errors, held_out : dict kind -> float      eps_E eV, eps_F eV/A, eps_V eV, eps_FC eV/A^2: root mean square over
+                                               configurations of each one's l2 norm (THEORY: eps of *totals*, not per atom)
+    rmse : dict kind -> float                  root mean square over components, training
+    singular_values : (K,)                     of the weighted data, columns scaled by 1/Gamma, without the ridge
+    free_directions : (K, n_free)              parameters (columns) that the data leave free: scaled singular value below
+                                               1e-10 of the largest
+    """
+
+    model: LinearACE
+    weights: dict
+    ridge: float
+    errors: dict
+    held_out: dict
+    rmse: dict
+    singular_values: np.ndarray = field(repr=False)
+    free_directions: np.ndarray = field(repr=False)
+
+    @property
+    def rank(self):
+        return len(self.singular_values) - self.free_directions.shape[1]
+
+
+def solve(blocks, weights, prior, ridge=RIDGE):
+    """Parameters theta (K,), singular values (K,) and free directions (K, n) of the weighted problem.
+
+    weights : dict kind -> float; kinds that are absent or zero are not fitted
+    prior : (K,) diagonal of Gamma
+    """
+    if not ridge >= 0:
+        raise ValueError(f"ridge = {ridge}: the regularisation strength must not be negative")
+    used = {k: w for k, w in weights.items() if w > 0}
+    unknown = sorted(set(used) - set(blocks))
+    if unknown:
+        raise ValueError(f"weights for {', '.join(unknown)}, but the training set holds {', '.join(blocks)}")
+    if not used:
+        raise Unfitted("all weights are zero: choose at least one kind of observation")
+    stacked = np.concatenate([w * blocks[k].R for k, w in used.items()])
+    A, y = stacked[:, :-1] / prior, stacked[:, -1]
+    K = A.shape[1]
+    U, s, Vt = svd(A, full_matrices=False)
+    # (A'A + ridge^2)^-1 A'y through the singular values: stable for any ridge, also zero.
+    keep = s > (1e-15 * s[0] if ridge == 0 else 0.0)
+    filtered = np.where(keep, s / np.where(keep, s**2 + ridge**2, 1.0), 0.0)
+    theta = Vt.T @ (filtered * (U.T @ y)) / prior
+    values = np.zeros(K)
+    values[: len(s)] = s
+    # Vt has fewer than K rows when data are few; complete it, so that free directions are all reported.
+    full = Vt if len(Vt) == K else np.concatenate([Vt, _complement(Vt)])
+    free = (full[values < 1e-10 * values[0]] / prior).T
+    return theta, values, free
+
+
+def _complement(Vt):
+    return qr(Vt.T)[0][:, len(Vt):].T
+
+
+def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ridge=RIDGE, degree=None, held_out=None):
+    """Fit to assembled blocks.
+
+    observations : str or sequence     kinds to fit, e.g. "EF+FC" or ("E", "F", "FC"); see `parse_kinds`
+    weights : dict                     overrides of `WEIGHTS`; a kind of your own needs its weight here
+    degree : int                       a nested smaller basis; default the basis's own
+    held_out : dict kind -> Block      for held-out errors
+
+    Returns
+    -------
+    Fit
+    """
+    kinds = parse_kinds(observations)
+    known = {**WEIGHTS, **(weights or {})}
+    if unweighted := [k for k in kinds if k not in known]:
+        raise ValueError(f"no weight for {', '.join(unweighted)}: give weights={{{unweighted[0]!r}: 1.0}}, or use one of {', '.join(WEIGHTS)}")
+    if bad := {k: known[k] for k in kinds if not 0 <= known[k] < np.inf}:
+        raise ValueError(f"weights must be non-negative numbers, got {bad}")
+    weights = {k: known[k] for k in kinds}
+    index = np.arange(len(basis)) if degree is None else basis.subset(degree)
+    own = {k: b.columns(index) for k, b in blocks.items()}
+    theta, values, free = solve(own, weights, basis.prior[index], ridge)
+    small = nested_basis(basis, degree)
+    rms = lambda b, n: b.residual(theta) / np.sqrt(n)  # noqa: E731
+    return Fit(fitted_model(small, theta, reference, crystal), weights, ridge,
+               errors={k: rms(b, b.groups) for k, b in own.items()},
+               held_out={k: rms(b.columns(index), b.groups) for k, b in (held_out or {}).items()},
+               rmse={k: rms(b, b.rows) for k, b in own.items()}, singular_values=values, free_directions=free)
+
+
+def fitted_model(basis, theta, reference, crystal):
+    """`LinearACE` with the reference's energy per atom of the perfect crystal, which no observation relative to it can fix."""
+    offset = crystal.energy_per_atom(reference) - crystal.energy_per_atom(basis) @ theta
+    return LinearACE(basis, theta, crystal.symbol, float(offset), crystal.structure, crystal.a)
+
+
+def nested_basis(basis, degree):
+    """The basis of smaller total degree that spans the leading columns of `basis`."""
+    return basis if degree in (None, basis.degree) else _basis(basis.cutoff, degree, basis.order, basis.r0, basis.pair)
+
+
+@lru_cache(maxsize=16)
+def _basis(cutoff, degree, order, r0, pair):
+    return ACEBasis(cutoff, degree, order, r0, pair=pair)
+
+
+def fit(observations, basis, reference, crystal, kinds="EF", **options):
+    """Assemble and fit in one call: `fit(training_set(...), basis, reference, crystal, "EFV+FC")`."""
+    return fit_blocks(assemble(observations, basis, reference), basis, kinds, reference, crystal, **options)
+
+
+def parse_kinds(text):
+    """"EFV+FC" -> ("E", "F", "V", "FC"); letters stand alone, FC and Fw (distance-weighted forces) follow a plus."""
+    if not isinstance(text, str):  # a sequence of kinds, perhaps with kinds of the caller's own
+        return tuple(text)
+    out = []
+    for part in text.split("+"):
+        out += [part] if part in ("FC", "Fw") else list(part)
+    bad = [k for k in out if k not in WEIGHTS]
+    if bad or not all(text.split("+")) or len(set(out)) < len(out):
+        raise ValueError(f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
+                         "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC")
+    return tuple(out)

@@ -1,0 +1,138 @@
+"""Everything that follows from site energies and their gradients, for reference and learned models alike.
+
+A model's `sites(R, offsets)` gives V (n_sites, ...) and G (n_pairs, d, ...) = dV/dR; a *basis* has one trailing axis
+more (one entry a function), so that every function below also yields the rows of a design matrix.  Second
+derivatives come from one complex step, f'(x) = Im f(x + i h) / h, exact to machine precision.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+CHUNK = 512  # sites evaluated at once: their pairs stay in the processor's cache
+
+STEP = 1e-30  # complex steps have no cancellation: any tiny step is exact
+
+
+def energies_and_forces(model, neighbours, positions):
+    """Site energies (n_sites, ...), eV, and forces (n_sites, d, ...), eV/A."""
+    neighbours.check(positions)
+    V, forces = [], None
+    for first in range(0, max(len(positions), 1), CHUNK):
+        R, offsets, pairs = neighbours.piece(positions, slice(first, first + CHUNK))
+        Vp, G = model.sites(R, offsets)
+        V.append(Vp)
+        forces = neighbours.divergence(G, pairs, forces)
+    return np.concatenate(V), forces
+
+
+def hessian_vector(model, neighbours, positions, direction):
+    """Product of the Hessian of the energy with `direction` (n_sites, d): (n_sites, d), exact."""
+    R = neighbours.vectors(positions)  # may rebuild the list, so it comes first
+    _, G = model.sites(R + 1j * STEP * neighbours.differences(direction), neighbours.offsets)
+    return -neighbours.divergence(np.ascontiguousarray(G.imag)) / STEP
+
+
+def virial(model, R, offsets):
+    """First derivative of the total energy in the deformation gradient, sum_p G_p (x) R_p: (d, d, ...), eV."""
+    return np.einsum("pi...,pj->ij...", model.sites(R, offsets)[1], R)
+
+
+def site_hessian(model, R):
+    """Second derivatives of one site energy, shape (n, d, n, d, ...), eV/A^2, at the neighbour vectors R (n, d)."""
+    n, d = R.shape
+    copies = np.repeat(R[None], n * d, axis=0).astype(complex)  # one copy of the site for each direction
+    copies[np.arange(n * d), np.arange(n * d) // d, np.arange(n * d) % d] += 1j * STEP
+    _, G = model.sites(copies.reshape(-1, d), np.arange(n * d + 1) * n)
+    G = G.imag / STEP
+    return G.reshape((n, d, n, d) + G.shape[2:])
+
+
+@dataclass(frozen=True)
+class ForceConstantTable:
+    """Force constants of a homogeneous crystal: d2E / du_s(0) du_t(xi), all nonzero blocks.
+
+    s, t : (m,)          sublattices (atoms of the primitive basis)
+    xi : (m, d), A       vector from the first atom to the second
+    K : (m, d, d, ...)   eV/A^2
+    """
+
+    s: np.ndarray
+    t: np.ndarray
+    xi: np.ndarray
+    K: np.ndarray
+
+    def dynamical_matrices(self, k):
+        """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave vectors k (n_k, d), 1/A."""
+        k = np.asarray(k, float)
+        n, d = self.s.max() + 1, self.xi.shape[1]
+        D = np.zeros((len(k), n, d, n, d) + self.K.shape[3:], complex)
+        phase = np.exp(1j * k @ self.xi.T)
+        for s, t in np.ndindex(n, n):
+            own = (self.s == s) & (self.t == t)
+            D[:, s, :, t] = np.tensordot(phase[:, own], self.K[own], axes=1)
+        return D.reshape((len(k), n * d, n * d) + self.K.shape[3:])
+
+    def dynamical_matrix(self, k):
+        """The same for one wave vector (d,): (n d, n d, ...)."""
+        return self.dynamical_matrices(np.asarray(k, float)[None])[0]
+
+
+def force_constants(model, crystal):
+    """Force constants of the infinite crystal, from the site Hessians of one primitive cell.
+
+    No supercell is involved, so nothing is cut off or summed over images; the range is twice the model's cutoff.
+    Source: E = sum_l V_l(Du), D_rho u(l) = u(l + rho) - u(l), differentiated twice (Ortner and Wang 2023, section 2).
+    """
+    s, t, xi, K = [], [], [], []
+    for atom in crystal.primitive_atoms:
+        R, _, b, _ = crystal.stencil(model.cutoff, [atom])
+        H = site_hessian(model, R)
+        # The site itself moves all its differences: an extra row and column that make every sum vanish.
+        row = -H.sum(axis=0, keepdims=True)
+        H = np.concatenate([row, H])
+        H = np.concatenate([-H.sum(axis=2, keepdims=True), H], axis=2)
+        where = np.vstack([np.zeros(R.shape[1]), R])
+        sub = np.append(crystal.sublattice[atom], crystal.sublattice[b])
+        n = len(where)
+        s.append(np.repeat(sub, n)), t.append(np.tile(sub, n))
+        xi.append((where[None] - where[:, None]).reshape(n * n, -1))
+        K.append(np.moveaxis(H, 1, 2).reshape((n * n,) + (R.shape[1],) * 2 + H.shape[4:]))
+    s, t, xi, K = (np.concatenate(x) for x in (s, t, xi, K))
+    # Sites of all five structures lie at twelfths of the conventional cell: integers, so that equal vectors always meet.
+    key = np.column_stack([s, t, np.rint(12 * xi @ np.linalg.inv(crystal.cell))])
+    _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
+    total = np.zeros((len(first),) + K.shape[1:])
+    np.add.at(total, group.ravel(), K)
+    return ForceConstantTable(s[first], t[first], xi[first], total)
+
+
+def elastic_tensor(model, crystal, relaxed_ion=True):
+    """Second derivative of the energy density in the deformation gradient, A_iJkL = d2W / dF_iJ dF_kL, at F = 1.
+
+    Unsymmetrised: equals the long-wave force constants even under stress, A = C_iJkL + delta_ik S_JL.
+    With `relaxed_ion` the basis atoms of a multilattice follow the strain.  Shape (d, d, d, d, ...), eV/A^d.
+    """
+    d, n = crystal.dimension, len(crystal.primitive_atoms)
+    volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis) * n
+    A, coupling, internal = 0.0, 0.0, 0.0
+    for l, atom in enumerate(crystal.primitive_atoms):
+        R, _, b, _ = crystal.stencil(model.cutoff, [atom])
+        H = site_hessian(model, R)
+        shift = np.zeros((len(R), n))  # D_rho p: internal coordinates enter the differences of unlike atoms
+        shift[np.arange(len(R)), crystal.sublattice[b]] += 1.0
+        shift[:, l] -= 1.0
+        A = A + np.einsum("pj,piqk...,ql->ijkl...", R, H, R)
+        coupling = coupling + np.einsum("ps,piqk...,ql->sikl...", shift, H, R)
+        internal = internal + np.einsum("ps,piqk...,qt->sitk...", shift, H, shift)
+    if relaxed_ion and n > 1:
+        if np.ndim(A) > 4:
+            raise ValueError("relaxed-ion constants are not linear in the parameters: ask for relaxed_ion=False")
+        lam = coupling.reshape(n * d, d * d)
+        A = A - (lam.T @ np.linalg.pinv(internal.reshape(n * d, n * d), rcond=1e-10) @ lam).reshape((d,) * 4)
+    return A / volume
+
+
+def cubic_constants(model, crystal):
+    """C11, C12, C44 of a stress-free cubic crystal (relaxed ions), eV/A^3; multiply by 160.21766 for GPa."""
+    A = elastic_tensor(model, crystal)
+    return A[0, 0, 0, 0], (A[0, 0, 1, 1] + A[0, 1, 1, 0]) - A[0, 1, 0, 1], A[0, 1, 0, 1]
