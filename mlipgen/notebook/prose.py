@@ -1,0 +1,112 @@
+"""Numbers as prose has them, in the text and in tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(x: float, digits: int = 3) -> str:
+    """A number as prose has it, `digits` of them significant: 1,999; 0.0042; 4.2 × 10⁻⁵; 10⁻⁹."""
+    if isinstance(x, Integral):
+        return f"{int(x):,}".replace("-", "−")
+    if not math.isfinite(x):
+        return {math.inf: "∞", -math.inf: "−∞"}.get(x, "–")
+    if 10 <= abs(x) < 1e6:
+        digits = max(digits, 1 + math.floor(math.log10(abs(x))))  # 123,457 and not 123,000
+    x = float(f"{x:.{digits - 1}e}")  # rounded first: 0.99996 is 1
+    if x == 0 or 1e-3 <= abs(x) < 1e6:
+        decimals = max(0, digits - 1 - math.floor(math.log10(abs(x)))) if x else 0
+        text = f"{x:,.{decimals}f}"
+        return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+    mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    power = "10" + str(int(exponent)).translate(_RAISED)
+    text = {"1": power, "-1": "-" + power}.get(mantissa, f"{mantissa} × {power}")
+    return text.replace("-", "−")
+
+
+def note(**values: float | str) -> None:
+    """Keep numbers, or texts made by `number`, for the prose.
+
+    note(ratio=r) is shown by {glue:text}`ratio:.1f`; integers stay integers.  What is not finite,
+    or not a single number, is refused by name: prose cannot show it.
+    """
+    from myst_nb import glue
+
+    for name, value in values.items():
+        if isinstance(value, str):
+            own: float | str = value
+        elif (
+            isinstance(value, bool)
+            or not isinstance(value, Real)
+            and (getattr(value, "size", 0) != 1 or value.dtype.kind not in "iuf")
+        ):
+            raise TypeError(f"note({name}=...): {value!r} is neither one number nor a text")
+        else:
+            own = (
+                int(value)
+                if isinstance(value, Integral)
+                else float(getattr(value, "item", lambda: value)())
+            )
+            if not math.isfinite(own):
+                raise ValueError(f"note({name}=...): {own} cannot stand in the text")
+        glue(name, own, display=False)
+
+
+class Table:
+    """A table that a page shows as one, and a terminal as text."""
+
+    def __init__(self, header: list[str], rows: list[list[str]], right: list[bool]) -> None:
+        self.header, self.rows, self.right = header, rows, right
+
+    def _repr_markdown_(self) -> str:
+        rule = ["---:" if right else ":---" for right in self.right]
+        return "\n".join("| " + " | ".join(row) + " |" for row in (self.header, rule, *self.rows))
+
+    def __repr__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(w) if right else cell.ljust(w)
+                for cell, w, right in zip(row, widths, self.right, strict=True)
+            ).rstrip()
+            for row in (self.header, *self.rows)
+        )
+
+
+def table(
+    columns: Mapping[str, Sequence[Any]], formats: Mapping[str, str] | None = None, digits: int = 3
+) -> Table:
+    """Results as a table: numeric columns to the right, numbers as prose has them.
+
+    Parameters
+    ----------
+    columns : {header: values}; texts may hold Markdown and formulas, None is an empty cell
+    formats : {header: format}, such as ".1%", where `digits` digits that count are not right
+    """
+    formats = dict(formats or {})
+    if unknown := set(formats) - set(columns):
+        raise ValueError(f"formats for {sorted(unknown)}: the columns are {list(columns)}")
+    lengths = {header: len(values) for header, values in columns.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"columns of different lengths: {lengths}")
+
+    def cell(header: str, value: Any) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, (str, bool)) or not isinstance(value, Real):
+            return str(value)
+        return (
+            f"{value:{formats[header]}}".replace("-", "−")
+            if header in formats
+            else number(value, digits)
+        )
+
+    cells = [[cell(header, v) for v in values] for header, values in columns.items()]
+    right = [any(isinstance(v, Real) for v in values) for values in columns.values()]
+    return Table(list(columns), [list(row) for row in zip(*cells, strict=True)], right)

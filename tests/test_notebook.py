@@ -1,0 +1,254 @@
+"""What the chapters share: prose numbers, notes, tables, figures that follow the page's theme."""
+
+import itertools
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlipgen import notebook
+
+ALT = "Errors fall with the size of the training cell, those of EF faster."
+CSS = Path(__file__).resolve().parents[1] / "book" / "_static" / "book.css"
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What a cell displays."""
+    import IPython.display
+
+    things = []
+    monkeypatch.setattr(IPython.display, "display", things.append)
+    return things
+
+
+@pytest.mark.parametrize(
+    "value, digits, text",
+    [
+        (1999, 3, "1,999"),
+        (-4, 3, "−4"),
+        (np.int64(12345), 2, "12,345"),
+        (0.0, 3, "0"),
+        (0.0042, 3, "0.0042"),
+        (0.99996, 3, "1"),
+        (12.3456, 3, "12.3"),
+        (12.0, 3, "12"),
+        (123456.7, 3, "123,457"),
+        (-0.5, 3, "−0.5"),
+        (1e-9, 3, "10⁻⁹"),
+        (-1e-9, 3, "−10⁻⁹"),
+        (9.9999e-10, 3, "10⁻⁹"),
+        (4.26e-5, 2, "4.3 × 10⁻⁵"),
+        (2.5e8, 3, "2.5 × 10⁸"),
+        (float("nan"), 3, "–"),
+        (float("inf"), 3, "∞"),
+        (99.96, 3, "100"),
+        (9.996, 3, "10"),
+        (0.00099999, 3, "0.001"),
+        (1e-3, 1, "0.001"),
+    ],
+)
+def test_numbers_read_like_prose(value, digits, text):
+    assert notebook.number(value, digits) == text
+
+
+@pytest.mark.parametrize("exponent", range(-12, 13))
+def test_a_number_keeps_its_digits(exponent):
+    x = 3.14159 * 10.0**exponent
+    text = (
+        notebook.number(x, 4)
+        .replace(",", "")
+        .replace(" × 10", "e")
+        .translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    )
+    assert float(text) == pytest.approx(x, rel=5e-4)
+
+
+def test_note_keeps_types_and_refuses_what_prose_cannot_show(monkeypatch):
+    import myst_nb
+
+    kept = {}
+    monkeypatch.setattr(myst_nb, "glue", lambda name, value, display: kept.update({name: value}))
+    notebook.note(n=np.int32(3), x=np.float64(0.5), one=np.array([2.5]), text=notebook.number(1e-9))
+    assert (
+        kept == {"n": 3, "x": 0.5, "one": 2.5, "text": "10⁻⁹"}
+        and type(kept["n"]) is int
+        and type(kept["x"]) is float
+    )
+    for bad in (True, np.bool_(True), None, np.zeros(2), [1.0]):
+        with pytest.raises(TypeError, match="gap"):
+            notebook.note(gap=bad)
+    for bad in (np.nan, -np.inf):
+        with pytest.raises(ValueError, match="gap"):
+            notebook.note(gap=bad)
+
+
+def test_table():
+    t = notebook.table(
+        {"set": ["E", "EF"], "error": [11.24, 3.4e-5], "share": [0.5, None], "n": [53, 1999]},
+        formats={"share": ".1%"},
+    )
+    assert t._repr_markdown_().splitlines() == [
+        "| set | error | share | n |",
+        "| :--- | ---: | ---: | ---: |",
+        "| E | 11.2 | 50.0% | 53 |",
+        "| EF | 3.4 × 10⁻⁵ |  | 1,999 |",
+    ]
+    assert repr(t).splitlines()[1] == "E          11.2  50.0%     53"
+    with pytest.raises(ValueError, match="lengths"):
+        notebook.table({"a": [1], "b": [1, 2]})
+    with pytest.raises(ValueError, match="c"):
+        notebook.table({"a": [1]}, formats={"c": ".1f"})
+
+
+def draw(panels=2):
+    with notebook.figure(ALT, panels=panels, share="y") as axes:
+        for k, kinds in enumerate(notebook.LOOKS):
+            axes[0].loglog([3, 4, 6], [10, 5, 1 + k], **notebook.look(kinds))
+        for k in range(6):
+            axes[1].semilogy(
+                [3, 4],
+                [1e-5, 1e-4],
+                **notebook.series(k),
+                mfc=notebook.PAPER,
+                label=f"number {k} < 6",
+            )
+        axes[0].set(title="geometry error, % of |Dū|", xlabel=r"$\rho$")
+
+
+def test_a_figure_takes_every_colour_from_the_page(shown):
+    draw()
+    markup = shown[0]._repr_html_()
+    outside = re.sub(r"var\([^)]*\)", "", markup)
+    assert not re.findall(r"(?:fill|stroke|color): #\w+", outside), (
+        "a colour that dark mode cannot change"
+    )
+    used = set(re.findall(r"var\((--fig-[\w]+)", markup))
+    sheet = CSS.read_text()
+    light, dark = (
+        re.search(rule, sheet)[0]
+        for rule in (r"html \{ --fig[^}]*\}", r'html\[data-theme="dark"\] \{ --fig[^}]*\}')
+    )
+    assert used == {f"--fig-{n}" for n in ("ink", "muted", "grid", "paper", 1, 2, 3, 4, 5, 6)}
+    for name in used:
+        assert f"{name}:" in light and f"{name}:" in dark
+
+
+def test_a_figure_is_valid_described_and_has_ids_of_its_own(shown):
+    draw()
+    draw()  # twice the same figure in one page: see below
+    with notebook.figure(ALT + " Another one.") as ax:
+        ax.plot([1, 2], [3, 4])
+    pages = [ET.fromstring(f"<div>{thing._repr_html_()}</div>") for thing in shown]
+    assert pages[0].find(".//*[@role='img']").get("aria-label") == ALT
+    assert [len(p.findall(".//*[@role='img']//svg")) for p in pages] == [2, 2, 1]
+    ids = [[e.get("id") for e in page.iter() if e.get("id")] for page in pages]
+    assert ids[0] == ids[1] and len(set(ids[0])) == len(ids[0]) and not set(ids[0]) & set(ids[2])
+    for page, own in zip(pages, ids):
+        links = re.findall(r'(?:href="|url\()#([^")]+)', ET.tostring(page, encoding="unicode"))
+        assert links and set(links) <= set(own)
+    assert shown[0]._repr_html_() == shown[1]._repr_html_(), (
+        "the same figure is the same text: stored outputs stay"
+    )
+    assert "<style" not in shown[0]._repr_html_(), "a style sheet inside would rule the whole page"
+    assert ALT in repr(shown[0])
+
+
+def test_the_text_of_a_figure_is_text_in_the_font_of_the_page(shown):
+    draw()
+    markup = shown[0]._repr_html_()
+    assert (
+        ">geometry error, % of |Dū|</text>" in markup
+        and "font-family" not in markup
+        and "DejaVu" not in markup
+    )
+    assert set(map(float, re.findall(r"font-size: ([\d.]+)px", markup))) <= {12.0, 13.0}
+    assert "number 1 &lt; 6</li>" in markup
+    ticks = re.findall(r">([^<>]+)</text>", markup)
+    assert {"0.001", "0.1", "10"} <= set(ticks)
+
+
+def test_shared_axes_and_failures(shown):
+    with notebook.figure(ALT, panels=2, share="xy") as (a, b):
+        a.plot([0, 1], [0, 1])
+        b.plot([5, 9], [7, 8])
+    assert a.get_xlim() == b.get_xlim() and a.get_ylim() == b.get_ylim()
+    shown.clear()
+    with pytest.raises(ZeroDivisionError), notebook.figure(ALT):
+        _ = 1 / 0
+    assert not shown
+    with pytest.raises(ValueError, match="describe"), notebook.figure("a plot"):
+        pass
+    with pytest.raises(ValueError, match=r"'FV'.*EFV\+FC"):
+        notebook.look("FV")
+    with pytest.raises(ValueError, match="at most 6"):
+        notebook.series(6)
+
+
+def test_ticks(shown):
+    with notebook.figure(ALT) as ax:
+        ax.loglog([3, 4, 6], [1, 2, 3], **notebook.series(0))
+        notebook.ticks(ax.xaxis, [3, 4, 6])
+    found = re.findall(r">([^<>]+)</text>", shown[0]._repr_html_())
+    assert found[:3] == ["3", "4", "6"] and {"1", "2"} <= set(found[3:])
+
+
+def palette(theme):
+    rule = {
+        "light": r"html \{ (--fig[^}]*)\}",
+        "dark": r'html\[data-theme="dark"\] \{ (--fig[^}]*)\}',
+    }[theme]
+    pairs = re.findall(r"--fig-(\w+): (#\w+)", re.search(rule, CSS.read_text())[1])
+    full = {name: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:]) for name, c in pairs}
+    return {
+        name: np.array([int(c[k : k + 2], 16) for k in (1, 3, 5)]) / 255 for name, c in full.items()
+    }
+
+
+def linear(c):
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_reach_three_to_one(theme):
+    colours = {name: linear(c) @ [0.2126, 0.7152, 0.0722] for name, c in palette(theme).items()}
+    ground = colours.pop("paper")
+    colours.pop("grid")
+    for name, c in colours.items():
+        high, low = max(c, ground), min(c, ground)
+        assert (high + 0.05) / (low + 0.05) >= (4.5 if name in ("ink", "muted") else 3), name
+
+
+def test_looks_differ_without_colour():
+    looks = [v[1:] for v in notebook.LOOKS.values()]
+    for (m, d), (n, e) in itertools.combinations(looks, 2):
+        assert m != n and d != e
+
+
+def test_solver_is_the_explorers():
+    from explorer_synthetic import synthetic
+
+    from mlipgen.learning import WEIGHTS
+    from mlipgen.widgets import Setting
+
+    data = synthetic()
+    solve, error = notebook.solver(data)
+    cell, degree = data.meta["cells"][0]["size"], data.meta["degrees"][-1]
+    own = data.solve(
+        Setting(
+            cell, degree, 1e-5, {"E": 3.0, "F": WEIGHTS["F"], "FC": WEIGHTS["FC"]}, "uniform", 1e-3
+        )
+    )
+    assert (
+        solve(cell, "EF+FC", degree, ridge=1e-5, noise=1e-3, E=3.0)["geometry"]
+        == own["geometry"]
+        > 0
+    )
+    assert (
+        error(cell, "EF+FC", degree, ridge=1e-5, noise=1e-3, E=3.0)
+        == own["geometry"] / data.meta["norm"]
+    )
+    with pytest.raises(ValueError, match="Q"):
+        solve(cell, "EQ", degree)
