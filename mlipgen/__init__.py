@@ -2,13 +2,22 @@
 
 Nothing heavy is imported here; each name loads its module when first used.
 """
+
 from importlib import import_module
 
 __version__ = "0.1.0"
 
 _MODULES = {
     "crystals": ("Crystal", "Supercell", "Defect", "vacancy", "divacancy", "dumbbell"),
-    "potentials": ("EAM", "StillingerWeber", "Toy2D", "ACEBasis", "LinearACE", "save_model", "load_model"),
+    "potentials": (
+        "EAM",
+        "StillingerWeber",
+        "Toy2D",
+        "ACEBasis",
+        "LinearACE",
+        "save_model",
+        "load_model",
+    ),
     "equilibrium": ("LatticeGreen", "relax"),
     "learning": ("Energy", "Forces", "Virial", "ForceConstants", "training_set", "fit"),
     "generalisation": ("Reference", "defect_error", "predict", "measure"),

@@ -1,9 +1,11 @@
 """Rates: the exponents that the theory predicts, and the slope that data show."""
+
 import numpy as np
 
 
 def observed_rate(L, errors):
-    """Slope of log(error) against log(L) by least squares, with its standard error: (slope, uncertainty).
+    """Slope of log(error) against log(L) by least squares, with its standard error: (slope,
+    uncertainty).
 
     Raises ValueError for fewer than three points or errors that are not positive.
     """

@@ -5,9 +5,12 @@
         page.get_by_label("Training cell size").press("ArrowRight")
         ...
 
-Whatever a page asks of another server and whatever it reports as an error is collected while it is open, and fails the test at its
-end; `page.external`, `page.errors` hold the lists.  `open_page(path, disk=True)` opens the file from disk instead of over http.
+Whatever a page asks of another server and whatever it reports as an error is collected while it is
+open, and fails the test at its
+end; `page.external`, `page.errors` hold the lists.  `open_page(path, disk=True)` opens the file
+from disk instead of over http.
 """
+
 import functools
 import http.server
 import shutil
@@ -18,24 +21,43 @@ from urllib.parse import urlsplit
 import pytest
 
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 LOCAL = {"data", "blob", "about", "chrome"}
 
 
 def built_pages():
-    """Paths, relative to the built book, of all its pages but the redirecting front page; empty before `make book`."""
+    """Paths, relative to the built book, of all its pages but the redirecting front page; empty
+    before `make book`.
+    """
     if not HTML.is_dir():
         return []
     paths = sorted(p.relative_to(HTML) for p in HTML.rglob("*.html"))
-    return [str(p) for p in paths if not {"_static", "_sources"} & set(p.parts) and str(p) != "index.html"]
+    return [
+        str(p)
+        for p in paths
+        if not {"_static", "_sources"} & set(p.parts) and str(p) != "index.html"
+    ]
 
 
 @pytest.fixture(scope="session")
 def html():
-    """The folder of the built book.  A missing book fails: skipping would let `pytest` pass on nothing."""
+    """The folder of the built book.  A missing book fails: skipping would let `pytest` pass on
+    nothing.
+    """
     if not (HTML / "index.html").exists():
-        pytest.fail(f"the book is not built: {HTML}/index.html is missing; run `make book` first", pytrace=False)
+        pytest.fail(
+            f"the book is not built: {HTML}/index.html is missing; run `make book` first",
+            pytrace=False,
+        )
     return HTML
 
 
@@ -47,7 +69,9 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def site(html):
     """Address of a local server of the built book, without a trailing slash."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(html)))
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(_Quiet, directory=str(html))
+    )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -60,7 +84,10 @@ def site(html):
 def browser():
     """The system's Chromium, driven by playwright."""
     from playwright.sync_api import sync_playwright
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+    executable = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if executable is None:
         pytest.fail("Chromium is missing: sudo apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
@@ -74,12 +101,22 @@ def open_page(request, browser, html):
     """Function opening a page of the book; see the top of this file."""
     opened = []
 
-    def open(path="book/index.html", disk=False, scheme="light", width=1280, height=900, wait=True, **context):
+    def open(
+        path="book/index.html",
+        disk=False,
+        scheme="light",
+        width=1280,
+        height=900,
+        wait=True,
+        **context,
+    ):
         if disk:
             root = html.as_uri()
         else:
             root = request.getfixturevalue("site")
-        own = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": height}, **context)
+        own = browser.new_context(
+            color_scheme=scheme, viewport={"width": width, "height": height}, **context
+        )
         page = own.new_page()
         page.set_default_timeout(30_000)
         page.external, page.errors = [], []
@@ -87,16 +124,24 @@ def open_page(request, browser, html):
 
         def check(address):
             parts = urlsplit(address)
-            if parts.scheme not in LOCAL and (parts.scheme, parts.netloc) != (origin.scheme, origin.netloc):
+            if parts.scheme not in LOCAL and (parts.scheme, parts.netloc) != (
+                origin.scheme,
+                origin.netloc,
+            ):
                 page.external.append(address)
 
         def console(message):
             if message.type == "error":
-                page.errors.append(f"console error: {message.text} ({message.location.get('url', '')})")
+                page.errors.append(
+                    f"console error: {message.text} ({message.location.get('url', '')})"
+                )
 
         page.on("request", lambda r: check(r.url))
         page.on("websocket", lambda s: page.external.append(s.url))
-        page.on("response", lambda r: r.status >= 400 and page.errors.append(f"status {r.status}: {r.url}"))
+        page.on(
+            "response",
+            lambda r: r.status >= 400 and page.errors.append(f"status {r.status}: {r.url}"),
+        )
         page.on("requestfailed", lambda r: page.errors.append(f"failed: {r.url}"))
         page.on("pageerror", lambda e: page.errors.append(f"page error: {e}"))
         page.on("console", console)
@@ -107,8 +152,11 @@ def open_page(request, browser, html):
         return page
 
     yield open
-    problems = [problem for _, page in opened for problem in
-                [f"request to another server: {a}" for a in page.external] + page.errors]
+    problems = [
+        problem
+        for _, page in opened
+        for problem in [f"request to another server: {a}" for a in page.external] + page.errors
+    ]
     for own, _ in opened:
         own.close()
     assert not problems, "\n".join(problems)

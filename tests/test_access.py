@@ -1,63 +1,88 @@
-"""Accessibility: axe-core on the widgets and on every page of the built book, the keyboard, and the contrast of graphics."""
-import pytest
+"""Accessibility: axe-core on the widgets and on every page of the built book, the keyboard, and the
+contrast of graphics.
+"""
 
+import pytest
 from conftest import built_pages
 from explorer_synthetic import synthetic
-from mlipgen.widgets import Explorer
 from test_explorer import mount, page  # noqa: F401  (the fixture)
 
+from mlipgen.widgets import Explorer
+
 PAGES = built_pages() or ["book/index.html"]
-# What remains on the pages, each with its reason; of the grades "serious" and "critical" nothing may remain.
+# What remains on the pages, each with its reason; of the grades "serious" and "critical" nothing
+# may remain.
 TOLERATED = {
-    "empty-table-header": "axe does not read MathJax's formulas; the header is one, and has assistive MathML",
+    "empty-table-header": "axe does not read MathJax's formulas; the header is one, and has "
+    "assistive MathML",
 }
 
 
 def violations(page, within=None):
-    """[(impact, rule, element)] found by axe-core, all of WCAG and its best practices; in elements inside `within` only."""
+    """[(impact, rule, element)] found by axe-core, all of WCAG and its best practices; in elements
+    inside `within` only.
+    """
     from axe_playwright_python.sync_playwright import Axe
-    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response["violations"]
-    nodes = [(v["impact"], v["id"], n["html"][:160], n["target"][0]) for v in found for n in v["nodes"]]
+
+    found = (
+        Axe()
+        .run(page, options={"resultTypes": ["violations"], "preload": False})
+        .response["violations"]
+    )
+    nodes = [
+        (v["impact"], v["id"], n["html"][:160], n["target"][0]) for v in found for n in v["nodes"]
+    ]
     if within is None:
         return [node[:3] for node in nodes]
-    inside = page.evaluate("([targets, within]) => targets.map((t) => document.querySelector(t)?.closest(within) !== null)", [[n[3] for n in nodes], within])
+    inside = page.evaluate(
+        "([targets, within]) => targets.map((t) => document.querySelector(t)?.closest(within) "
+        "!== null)",
+        [[n[3] for n in nodes], within],
+    )
     return [node[:3] for node, here in zip(nodes, inside) if here]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 920])
-def test_axe_finds_nothing_in_the_explorer(page, theme, width):  # noqa: F811
+def test_axe_finds_nothing_in_the_explorer(page, theme, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer([synthetic(), synthetic(seed=2)]))
-    page.evaluate("model.receive({type: 'pong', relax: true})")                      # the kernel's button too
+    # the kernel's button too
+    page.evaluate("model.receive({type: 'pong', relax: true})")
     page.get_by_role("button", name="Copy as Python").click()
     assert violations(page, ".mx") == []
-    for name in ("Energies", "Forces"):                                              # and the verdict's other face
+    # and the verdict's other face
+    for name in ("Energies", "Forces"):
         page.get_by_label(name, exact=True).uncheck()
     page.wait_for_timeout(100)
     assert violations(page, ".mx") == []
 
 
-def test_axe_is_really_asked(page):  # noqa: F811
+def test_axe_is_really_asked(page):
     mount(page, Explorer(synthetic()))
     page.evaluate("document.querySelector('.mx input[type=range]').id = ''")
     assert ("critical", "label") in [v[:2] for v in violations(page, ".mx")]
 
 
 @pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("look", [{"width": 1280}, {"width": 360, "scheme": "dark"}], ids=["wide", "dark phone"])
+@pytest.mark.parametrize(
+    "look", [{"width": 1280}, {"width": 360, "scheme": "dark"}], ids=["wide", "dark phone"]
+)
 def test_axe_on_the_built_page(open_page, path, look):
     page = open_page(path, **look)
     if page.locator("[data-testid=explorer]").count():
         page.wait_for_selector("[data-testid=explorer][data-state=ready]")
-    found = violations(page)                                                         # one run: it takes seconds on a long page
+    # one run: it takes seconds on a long page
+    found = violations(page)
     assert [v for v in found if v[0] in ("serious", "critical") or v[1] not in TOLERATED] == []
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_keyboard_reaches_every_control_visibly(page, theme):  # noqa: F811
-    """Tab stops at every control that is shown and enabled, in the order of the page, with a ring of contrast 3 around it."""
+def test_keyboard_reaches_every_control_visibly(page, theme):
+    """Tab stops at every control that is shown and enabled, in the order of the page, with a ring
+    of contrast 3 around it.
+    """
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer([synthetic(), synthetic(seed=2)]))
     wanted = page.evaluate("""() => [...document.querySelectorAll('.mx :is(input, select, button, [tabindex="0"])')]
@@ -78,8 +103,10 @@ def test_keyboard_reaches_every_control_visibly(page, theme):  # noqa: F811
     assert reached == wanted
 
 
-def test_values_are_announced(page):  # noqa: F811
-    """A slider says its value with its unit; the results follow politely, once the reader has stopped."""
+def test_values_are_announced(page):
+    """A slider says its value with its unit; the results follow politely, once the reader has
+    stopped.
+    """
     mount(page, Explorer(synthetic()))
     slider = page.get_by_label("Training cell size", exact=True)
     slider.press("ArrowRight")
@@ -88,13 +115,18 @@ def test_values_are_announced(page):  # noqa: F811
         assert page.get_by_label(name, exact=True).get_attribute("aria-valuetext")
     live = page.locator(".mx [aria-live=polite]")
     shown = page.get_by_test_id("predicted-geometry-error").inner_text().split("\u202f")[0]
-    page.wait_for_function("text => document.querySelector('.mx [aria-live=polite]').textContent.includes(text)", arg=shown)
+    page.wait_for_function(
+        "text => document.querySelector('.mx [aria-live=polite]').textContent.includes(text)",
+        arg=shown,
+    )
     assert "ångström" in live.inner_text() and "electronvolt" in live.inner_text()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_contrast_of_graphics(page, theme):  # noqa: F811
-    """WCAG 1.4.11: 3 to 1 for every line, mark and border that carries meaning (grid lines and the band behind the current point do not)."""
+def test_contrast_of_graphics(page, theme):
+    """WCAG 1.4.11: 3 to 1 for every line, mark and border that carries meaning (grid lines and the
+    band behind the current point do not).
+    """
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer(synthetic()))
     found = page.evaluate("""() => {
@@ -111,8 +143,10 @@ def test_contrast_of_graphics(page, theme):  # noqa: F811
     assert [f for f in found if f[0] < 3] == []
 
 
-def test_series_differ_in_more_than_colour(page):  # noqa: F811
-    """Predicted and measured differ in shape and fill, reference and slope in width and dashes: no series by hue alone."""
+def test_series_differ_in_more_than_colour(page):
+    """Predicted and measured differ in shape and fill, reference and slope in width and dashes: no
+    series by hue alone.
+    """
     mount(page, Explorer(synthetic()))
     looks = page.evaluate("""() => [".mx-line.predicted", ".mx-line.reference", ".mx-slope", ".mx-mark"].map((selector) => {
         const e = document.querySelector(`.mx-plot ${selector}`), s = getComputedStyle(e);

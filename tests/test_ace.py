@@ -1,4 +1,7 @@
-"""The ACE basis against independent mathematics: couplings, rank, nestedness, invariance, derivatives."""
+"""The ACE basis against independent mathematics: couplings, rank, nestedness, invariance,
+derivatives.
+"""
+
 import json
 
 import numpy as np
@@ -7,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from mlipgen.potentials import _ace_kernels as _kernels
 from mlipgen.potentials import ACEBasis, LinearACE
+from mlipgen.potentials import _ace_kernels as _kernels
 from mlipgen.potentials._couplings import coupling
 
 CUTOFF, R0 = 5.5, 2.74
@@ -37,13 +40,23 @@ def test_number_of_functions(degree, size):
     assert len(ACEBasis(CUTOFF, degree, 3, R0, pair=2)) == size + degree
 
 
-@pytest.mark.parametrize("l", [(0, 0, 0), (0, 1, 1), (1, 1, 2), (0, 2, 2), (2, 2, 2), (1, 2, 3), (2, 3, 3), (2, 2, 4)])
+@pytest.mark.parametrize(
+    "l", [(0, 0, 0), (0, 1, 1), (1, 1, 2), (0, 2, 2), (2, 2, 2), (1, 2, 3), (2, 3, 3), (2, 2, 4)]
+)
 def test_couplings_are_sympys_real_gaunt_coefficients_up_to_one_factor(l):
     from sympy.physics.wigner import real_gaunt
-    gaunt = np.array([[[float(real_gaunt(*l, a, b, c)) for c in range(-l[2], l[2] + 1)]
-                       for b in range(-l[1], l[1] + 1)] for a in range(-l[0], l[0] + 1)])
+
+    gaunt = np.array(
+        [
+            [
+                [float(real_gaunt(*l, a, b, c)) for c in range(-l[2], l[2] + 1)]
+                for b in range(-l[1], l[1] + 1)
+            ]
+            for a in range(-l[0], l[0] + 1)
+        ]
+    )
     C = coupling(*l)
-    assert abs((C ** 2).sum() - 1) < 1e-13
+    assert abs((C**2).sum() - 1) < 1e-13
     factor = (gaunt * C).sum()
     assert abs(factor) > 1e-3
     close(factor * C, gaunt, 1e-13)
@@ -68,6 +81,7 @@ def test_order_limits_the_bodies():
             B, _ = ACEBasis(CUTOFF, 6, order, R0).sites(R[keep], np.array([0, len(keep)]))
             total = total + (-1) ** (3 - len(keep)) * B[0]
         return np.abs(total).max()
+
     assert interaction(1) < 1e-12 and interaction(2) < 1e-12 < 1e-3 < interaction(3)
 
 
@@ -100,10 +114,21 @@ def test_gradient_is_the_derivative(order):
     close(Vc.real, V, 1e-13)
     h = 1e-3
     weights = [(1, 4 / 5), (2, -1 / 5), (3, 4 / 105), (4, -1 / 280)]
-    differences = [sum(w * (potential.sites(R + k * h * direction, offsets)[m]
-                            - potential.sites(R - k * h * direction, offsets)[m]) for k, w in weights) / h for m in (0, 1)]
+    differences = [
+        sum(
+            w
+            * (
+                potential.sites(R + k * h * direction, offsets)[m]
+                - potential.sites(R - k * h * direction, offsets)[m]
+            )
+            for k, w in weights
+        )
+        / h
+        for m in (0, 1)
+    ]
     close(differences[0], slope, 1e-9)
-    close(Gc.imag / step, differences[1], 1e-9)  # second derivatives: complex step against finite differences
+    # second derivatives: complex step against finite differences
+    close(Gc.imag / step, differences[1], 1e-9)
 
 
 def test_design_gradient_is_the_derivative():
@@ -129,11 +154,11 @@ def test_contracted_evaluator_equals_the_basis(complex_step):
 
 
 @settings(deadline=None, max_examples=25)
-@given(seed=st.integers(0, 10 ** 6), mirrored=st.booleans())
+@given(seed=st.integers(0, 10**6), mirrored=st.booleans())
 def test_rotations_reflections_and_permutations(seed, mirrored):
     rng = np.random.default_rng(seed)
     R, offsets = environments(seed, 1, 11)
-    Q = Rotation.random(random_state=seed % 2 ** 31).as_matrix() * (-1 if mirrored else 1)
+    Q = Rotation.random(random_state=seed % 2**31).as_matrix() * (-1 if mirrored else 1)
     shuffled = rng.permutation(len(R))
     V, G = model().sites(R, offsets)
     V2, G2 = model().sites((R @ Q.T)[shuffled], offsets)
@@ -143,7 +168,9 @@ def test_rotations_reflections_and_permutations(seed, mirrored):
 
 
 def test_c3_at_the_cutoff():
-    """Energy falls as the fourth power of the distance to the cutoff, beyond it the pair is not there."""
+    """Energy falls as the fourth power of the distance to the cutoff, beyond it the pair is not
+    there.
+    """
     potential = model()
     fixed = np.array([[2.5, 0.3, 0.1], [-0.4, 2.8, 0.9]])
 
@@ -151,6 +178,7 @@ def test_c3_at_the_cutoff():
         R = np.vstack([fixed, (CUTOFF - gap) * np.array([[0.6, 0.0, 0.8]])])
         V, G = potential.sites(R, np.array([0, 3]))
         return V[0] - potential.sites(fixed, np.array([0, 2]))[0][0], np.abs(G[2]).max()
+
     gaps = np.array([0.08, 0.04])
     values, slopes = np.array([energy(g) for g in gaps]).T
     assert abs(np.log2(values[0] / values[1]) - 4) < 0.25
@@ -167,17 +195,21 @@ def test_isolated_sites_and_empty_input():
 
 
 def test_columns_are_normalised_for_evenly_spread_neighbours():
-    """Poisson neighbours of close-packed density beyond 0.7 r0: each A_n00 has variance one, by construction."""
+    """Poisson neighbours of close-packed density beyond 0.7 r0: each A_n00 has variance one, by
+    construction.
+    """
     rng = np.random.default_rng(11)
     near, n_sites = 0.7 * R0, 4000
-    expected = np.sqrt(2) / R0 ** 3 * 4 / 3 * np.pi * (CUTOFF ** 3 - near ** 3)
+    expected = np.sqrt(2) / R0**3 * 4 / 3 * np.pi * (CUTOFF**3 - near**3)
     offsets = np.concatenate([[0], np.cumsum(rng.poisson(expected, n_sites))])
     R = rng.normal(size=(offsets[-1], 3))
-    R *= (rng.uniform(near ** 3, CUTOFF ** 3, len(R)) ** (1 / 3) / np.linalg.norm(R, axis=1))[:, None]
+    R *= (rng.uniform(near**3, CUTOFF**3, len(R)) ** (1 / 3) / np.linalg.norm(R, axis=1))[:, None]
     B, _ = ACEBasis(CUTOFF, 6, 1, R0).sites(R, offsets)
-    assert np.abs(B.var(axis=0) - 1).max() < 0.1  # sampling error of a variance: sqrt(2 / 4000) = 0.02
-    B, _ = BASIS.sites(R[:offsets[1000]], offsets[:1001])
-    assert 0.3 < B.std(axis=0).min() and B.std(axis=0).max() < 300  # products with A_100, whose mean is about 6, are the largest
+    # sampling error of a variance: sqrt(2 / 4000) = 0.02
+    assert np.abs(B.var(axis=0) - 1).max() < 0.1
+    B, _ = BASIS.sites(R[: offsets[1000]], offsets[:1001])
+    # products with A_100, whose mean is about 6, are the largest
+    assert 0.3 < B.std(axis=0).min() and B.std(axis=0).max() < 300
 
 
 def test_saved_and_loaded_model_is_the_same_bits():
@@ -190,9 +222,19 @@ def test_saved_and_loaded_model_is_the_same_bits():
     assert ACEBasis.from_dict(BASIS.to_dict()).functions == BASIS.functions
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (dict(order=4), "order=4"), (dict(degree=1), "degree=1"), (dict(degree=7.5), "degree=7.5"),
-    (dict(cutoff=-1.0), "cutoff=-1.0"), (dict(r0=None), "r0=None"), (dict(r0=9.0), "r0=9.0"), (dict(dimension=2), "dimension=2"), (dict(pair=0), "pair=0")])
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (dict(order=4), "order=4"),
+        (dict(degree=1), "degree=1"),
+        (dict(degree=7.5), "degree=7.5"),
+        (dict(cutoff=-1.0), "cutoff=-1.0"),
+        (dict(r0=None), "r0=None"),
+        (dict(r0=9.0), "r0=9.0"),
+        (dict(dimension=2), "dimension=2"),
+        (dict(pair=0), "pair=0"),
+    ],
+)
 def test_bad_arguments_are_named(arguments, words):
     with pytest.raises(ValueError, match=words):
         ACEBasis(**{**dict(cutoff=CUTOFF, degree=6, order=3, r0=R0), **arguments})
@@ -213,13 +255,17 @@ def test_bad_input_is_named():
 
 @pytest.mark.parametrize("name", ["basis_sites", "linear_sites"])
 def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
-    """Run the outer loop as plain Python with every scratch array full of nan: none may reach the results."""
+    """Run the outer loop as plain Python with every scratch array full of nan: none may reach the
+    results.
+    """
+
     class Poisoned:
         def __getattr__(self, attribute):
             return getattr(np, attribute)
 
         def empty(self, shape, dtype=float):
             return np.full(shape, 77 if dtype == np.int64 else np.nan, dtype)
+
     R, offsets = environments(13, 5, 12)
     kernel = getattr(_kernels, name)
 
@@ -229,6 +275,7 @@ def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
         out = np.zeros((5, len(BASIS))), np.zeros((len(R), 3, len(BASIS)))
         function(R, offsets, *BASIS._tables, *BASIS._products, *out)
         return out
+
     expected = run(kernel)
     monkeypatch.setattr(_kernels, "np", Poisoned())
     for got, want in zip(run(kernel.py_func), expected):

@@ -1,4 +1,5 @@
 """Every chapter keeps the book's promises: executed, checked, exercised, readable."""
+
 import re
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def listed():
         elif isinstance(node, list):
             for value in node:
                 yield from walk(value)
+
     return list(walk(toc))
 
 
@@ -64,14 +66,18 @@ def test_table_of_contents_lists_every_page_once():
     files = listed()
     assert len(files) == len(set(files))
     pages = {str(p.relative_to(ROOT).with_suffix("")) for p in [*CHAPTERS, *BOOK.glob("*.md")]}
-    assert set(files) == pages, f"only in _toc.yml: {set(files) - pages}; missing there: {pages - set(files)}"
+    assert set(files) == pages, (
+        f"only in _toc.yml: {set(files) - pages}; missing there: {pages - set(files)}"
+    )
 
 
 @chapters
 def test_executed_in_order_without_errors(path):
     nb = read(path)
     assert code(nb)
-    assert [c.execution_count for c in code(nb)] == list(range(1, len(code(nb)) + 1)), f"run `make refresh`: {path.name}"
+    assert [c.execution_count for c in code(nb)] == list(range(1, len(code(nb)) + 1)), (
+        f"run `make refresh`: {path.name}"
+    )
     for cell in code(nb):
         for output in cell.outputs:
             assert output.output_type != "error", where(path, nb, cell)
@@ -85,17 +91,27 @@ def test_checked_cells_hold_outputs(path):
     assert marked, f"{path.name} has no cell marked {MARK}"
     for cell in marked:
         assert cell.outputs, f"checks nothing: {where(path, nb, cell)}"
-        assert MARK not in cell.source or cell.source.startswith(MARK), f"the mark comes first: {where(path, nb, cell)}"
+        assert MARK not in cell.source or cell.source.startswith(MARK), (
+            f"the mark comes first: {where(path, nb, cell)}"
+        )
 
 
 @chapters
 def test_claims_are_asserted(path):
     nb = read(path)
-    assert any(re.search(r"^\s*assert\b", c.source, re.M) for c in code(nb)), f"{path.name} asserts nothing"
+    assert any(re.search(r"^\s*assert\b", c.source, re.M) for c in code(nb)), (
+        f"{path.name} asserts nothing"
+    )
     for cell in code(nb):
-        assert not re.search(r"except\s*(Exception)?\s*:\s*(\n\s*)?pass", cell.source), f"swallows errors: {where(path, nb, cell)}"
-        assert not tags(cell) & {"raises-exception", "skip-execution", "nbval-skip"}, where(path, nb, cell)
-        assert "NBVAL_SKIP" not in cell.source and "NBVAL_IGNORE" not in cell.source, where(path, nb, cell)
+        assert not re.search(r"except\s*(Exception)?\s*:\s*(\n\s*)?pass", cell.source), (
+            f"swallows errors: {where(path, nb, cell)}"
+        )
+        assert not tags(cell) & {"raises-exception", "skip-execution", "nbval-skip"}, where(
+            path, nb, cell
+        )
+        assert "NBVAL_SKIP" not in cell.source and "NBVAL_IGNORE" not in cell.source, where(
+            path, nb, cell
+        )
 
 
 @chapters
@@ -103,16 +119,24 @@ def test_at_least_three_exercises_each_with_a_solution(path):
     text = prose(read(path))
     exercise = re.compile(r"^[`:]{3,}\{exercise(?:-start)?\}[^\n]*\n((?::\w+:[^\n]*\n)*)", re.M)
     # Those without a number ask for a guess before a figure, which then answers it.
-    labels = [re.search(r":label: *(\S+)", options) for options in exercise.findall(text) if ":nonumber:" not in options]
+    labels = [
+        re.search(r":label: *(\S+)", options)
+        for options in exercise.findall(text)
+        if ":nonumber:" not in options
+    ]
     assert all(labels), f"an exercise without a label in {path.name}"
     labels = [label[1] for label in labels]
     solved = re.findall(r"^[`:]{3,}\{solution(?:-start)?\} *(\S+)", text, re.M)
     assert len(labels) >= 3, f"{path.name} has {len(labels)} exercises"
     assert len(set(labels)) == len(labels)
-    assert sorted(solved) == sorted(labels), f"exercises and solutions differ: {set(labels) ^ set(solved)}"
+    assert sorted(solved) == sorted(labels), (
+        f"exercises and solutions differ: {set(labels) ^ set(solved)}"
+    )
     for kind in ("exercise", "solution"):
-        assert len(re.findall(rf"\{{{kind}-start\}}", text)) == len(re.findall(rf"\{{{kind}-end\}}", text))
-    assert "break it" in text.lower(), f"{path.name} has no \"break it\" exercise"
+        assert len(re.findall(rf"\{{{kind}-start\}}", text)) == len(
+            re.findall(rf"\{{{kind}-end\}}", text)
+        )
+    assert "break it" in text.lower(), f'{path.name} has no "break it" exercise'
 
 
 @chapters
@@ -129,13 +153,19 @@ def test_visible_code_is_short(path):
 def test_figures_have_alternative_text(path):
     nb = read(path)
     for cell in code(nb):
-        pictures = [o for o in cell.outputs if any(kind.startswith("image/") for kind in o.get("data", {}))]
+        pictures = [
+            o for o in cell.outputs if any(kind.startswith("image/") for kind in o.get("data", {}))
+        ]
         if pictures:
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-            assert len(alt) >= 20, f'needs metadata {{"mystnb": {{"image": {{"alt": ...}}}}}}: {where(path, nb, cell)}'
+            assert len(alt) >= 20, (
+                f'needs metadata {{"mystnb": {{"image": {{"alt": ...}}}}}}: {where(path, nb, cell)}'
+            )
     for alt in re.findall(r"!\[([^\]]*)\]\(", prose(nb)):
         assert len(alt) >= 20, f"a picture without a description in {path.name}"
-    for options in re.findall(r"^[`:]{3,}\{(?:image|figure|glue:figure)\}[^\n]*\n((?::\w+:[^\n]*\n)*)", prose(nb), re.M):
+    for options in re.findall(
+        r"^[`:]{3,}\{(?:image|figure|glue:figure)\}[^\n]*\n((?::\w+:[^\n]*\n)*)", prose(nb), re.M
+    ):
         assert ":alt:" in options, f"a figure without alternative text in {path.name}"
 
 
@@ -162,13 +192,21 @@ def test_set_up_may_be_hidden_but_never_the_physics(path):
 @chapters
 def test_carries_a_widget_or_figure(path):
     kinds = {kind for c in code(read(path)) for o in c.outputs for kind in o.get("data", {})}
-    assert "application/vnd.jupyter.widget-view+json" in kinds or "image/png" in kinds or "image/svg+xml" in kinds
+    assert (
+        "application/vnd.jupyter.widget-view+json" in kinds
+        or "image/png" in kinds
+        or "image/svg+xml" in kinds
+    )
 
 
 @chapters
 def test_references_are_known(path):
     known = set(re.findall(r"^@\w+\{([^,\s]+),", (BOOK / "references.bib").read_text(), re.M))
-    cited = {key.strip() for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose(read(path))) for key in keys.split(",")}
+    cited = {
+        key.strip()
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose(read(path)))
+        for key in keys.split(",")
+    }
     assert cited <= known, f"not in references.bib: {cited - known}"
 
 

@@ -1,16 +1,25 @@
 """The bound bounds, its constants behave as the theory says, and a saddle point is recognised."""
+
 import numpy as np
 import pytest
 from scipy.linalg import eigh
 
-from mlipgen.generalisation import ForceWeights, force_constant_mismatch, geometry_bound, mismatch, residual_terms, terms_bound, virial_mismatch, wave_mismatch
-from mlipgen.equilibrium import extreme_eigenvalue
-from mlipgen.generalisation.bounds import residual_forces, weight_constant
-from mlipgen.equilibrium import stability_constant
 from mlipgen.crystals import Crystal, Supercell, build_defect
-from mlipgen.equilibrium import Unstable, hessian_at
-from mlipgen.generalisation import Reference, defect_error
+from mlipgen.equilibrium import Unstable, extreme_eigenvalue, hessian_at, stability_constant
 from mlipgen.experiments.study import Study, reference_potential
+from mlipgen.generalisation import (
+    ForceWeights,
+    Reference,
+    defect_error,
+    force_constant_mismatch,
+    geometry_bound,
+    mismatch,
+    residual_terms,
+    terms_bound,
+    virial_mismatch,
+    wave_mismatch,
+)
+from mlipgen.generalisation.bounds import residual_forces, weight_constant
 
 
 @pytest.fixture(scope="module")
@@ -36,33 +45,47 @@ def test_davidson_agrees_with_a_dense_solver():
     centre = np.eye(n) - np.kron(np.full((12, 12), 1 / 12), np.eye(3))
     basis = np.linalg.svd(centre)[0][:, :33]  # mean-free fields
     exact = eigh(basis.T @ M @ basis, basis.T @ B @ basis, eigvals_only=True)
-    on = lambda X: lambda v: (X @ v.ravel()).reshape(shape)  # noqa: E731
-    for end, value in (("largest", exact[-1]), ("smallest", exact[0]), ("modulus", exact[np.argmax(np.abs(exact))])):
-        found, x = extreme_eigenvalue(on(M), on(B), on(np.linalg.inv(B)), shape, end, tolerance=1e-9)
+    on = lambda X: lambda v: (X @ v.ravel()).reshape(shape)
+    for end, value in (
+        ("largest", exact[-1]),
+        ("smallest", exact[0]),
+        ("modulus", exact[np.argmax(np.abs(exact))]),
+    ):
+        found, x = extreme_eigenvalue(
+            on(M), on(B), on(np.linalg.inv(B)), shape, end, tolerance=1e-9
+        )
         assert found == pytest.approx(value, rel=1e-6)
         assert np.abs(x.mean(axis=0)).max() < 1e-10
 
 
 def test_stability_constant_against_dense_matrices():
     potential = reference_potential("W")
-    reference = Reference(potential, build_defect("vacancy", Supercell(Crystal.equilibrium(potential), 3)))
+    reference = Reference(
+        potential, build_defect("vacancy", Supercell(Crystal.equilibrium(potential), 3))
+    )
     shape = reference.equilibrium.u.shape
     H, S = (dense(op, shape) for op in (reference.hessian, reference.norm.gram))
     assert np.abs(S - S.T).max() < 1e-12
-    basis = np.linalg.svd(np.eye(len(H)) - np.kron(np.full((shape[0],) * 2, 1 / shape[0]), np.eye(3)))[0][:, :-3]
+    basis = np.linalg.svd(
+        np.eye(len(H)) - np.kron(np.full((shape[0],) * 2, 1 / shape[0]), np.eye(3))
+    )[0][:, :-3]
     exact = eigh(basis.T @ H @ basis, basis.T @ S @ basis, eigvals_only=True)[0]
     assert stability_constant(reference) == pytest.approx(exact, rel=0.01)
     assert stability_constant(reference) >= exact * (1 - 1e-9)
 
 
 def test_mismatch_of_an_interstitial_against_dense_matrices():
-    """Its soft modes are where curvatures are most wrong, and what a search from a random field misses."""
+    """Its soft modes are where curvatures are most wrong, and what a search from a random field
+    misses.
+    """
     prepared = Study("Si", "dumbbell-110", cells=(2,), degrees=(8,), test_cell=2).prepare()
     reference, model = prepared.reference, prepared.fit(2, "EFV+FC", 8).model
     shape, n = reference.equilibrium.u.shape, reference.equilibrium.u.size
     learned = hessian_at(model, reference.equilibrium.positions, reference.defect.cell)
     H, L = (dense(op, shape) for op in (reference.hessian, learned))
-    basis = np.linalg.svd(np.eye(n) - np.kron(np.full((shape[0],) * 2, 1 / shape[0]), np.eye(3)))[0][:, :-3]
+    basis = np.linalg.svd(np.eye(n) - np.kron(np.full((shape[0],) * 2, 1 / shape[0]), np.eye(3)))[
+        0
+    ][:, :-3]
     exact = np.abs(eigh(basis.T @ (L - H) @ basis, basis.T @ H @ basis, eigvals_only=True)).max()
     found = mismatch(model, reference)
     assert 0.9 * exact < found <= exact * (1 + 1e-6)
@@ -76,7 +99,9 @@ def test_the_tungsten_dumbbell_111_is_a_saddle_and_110_is_not():
     assert stability_constant(Reference(potential, build_defect("dumbbell-110", cell))) > 0.1
 
 
-@pytest.mark.parametrize("kinds, degree", [("EF", 6), ("EF", 8), ("EFV", 8), ("EF+FC", 8), ("EFV+FC", 6)])
+@pytest.mark.parametrize(
+    "kinds, degree", [("EF", 6), ("EF", 8), ("EFV", 8), ("EF+FC", 8), ("EFV+FC", 6)]
+)
 def test_bounds_hold_and_are_ordered(tungsten, weights, kinds, degree):
     model = tungsten.fit(4, kinds, degree).model
     error = defect_error(model, tungsten.reference)
@@ -91,9 +116,13 @@ def test_bounds_hold_and_are_ordered(tungsten, weights, kinds, degree):
 def test_uniform_weight_costs_the_size_of_the_domain_and_hardy_does_not():
     potential = reference_potential("W")
     crystal = Crystal.equilibrium(potential)
-    references = [Reference(potential, build_defect("vacancy", Supercell(crystal, n))) for n in (6, 12)]
-    uniform, hardy = ([weight_constant(r, w(r.defect.distance())) for r in references]
-                      for w in (np.ones_like, lambda r: 1.0 + r))
+    references = [
+        Reference(potential, build_defect("vacancy", Supercell(crystal, n))) for n in (6, 12)
+    ]
+    uniform, hardy = (
+        [weight_constant(r, w(r.defect.distance())) for r in references]
+        for w in (np.ones_like, lambda r: 1.0 + r)
+    )
     assert uniform[1] / uniform[0] == pytest.approx(2.0, rel=0.05)
     assert hardy[1] / hardy[0] < 1.4
 
@@ -104,9 +133,14 @@ def test_terms_add_up_and_the_force_constants_bound_their_share(tungsten, weight
     assert terms.whole <= (terms.core + terms.harmonic + terms.anharmonic) * (1 + 1e-3)
     assert 0 < terms.harmonic <= terms.harmonic_limit and terms.anharmonic <= terms.anharmonic_limit
     args = model, tungsten.reference, 4 * tungsten.crystal.a, weights.gamma
-    assert terms_bound(*args, 0.0) > terms.bound(weights.gamma, 0.0) and terms.bound(1.0, 1.5) == terms_bound(*args, 1.5) == np.inf
+    assert (
+        terms_bound(*args, 0.0) > terms.bound(weights.gamma, 0.0)
+        and terms.bound(1.0, 1.5) == terms_bound(*args, 1.5) == np.inf
+    )
     whole = terms.core + terms.harmonic_limit + terms.anharmonic_limit
-    assert terms_bound(*args, 0.5) == pytest.approx(whole / (0.5 * np.sqrt(weights.gamma)), rel=1e-9)
+    assert terms_bound(*args, 0.5) == pytest.approx(
+        whole / (0.5 * np.sqrt(weights.gamma)), rel=1e-9
+    )
     delta = mismatch(model, tungsten.reference)
     measured = defect_error(model, tungsten.reference).measurement.geometry
     assert terms.bound(weights.gamma, delta) > measured
@@ -123,7 +157,10 @@ def test_a_perfect_model_has_no_residual(tungsten):
 def test_crystal_weights_see_what_was_fitted(tungsten):
     with_fc, without = (tungsten.fit(4, k, 8).model for k in ("EF+FC", "EF"))
     args = tungsten.potential, tungsten.crystal
-    assert force_constant_mismatch(with_fc, *args)[1].sum() < 0.5 * force_constant_mismatch(without, *args)[1].sum()
+    assert (
+        force_constant_mismatch(with_fc, *args)[1].sum()
+        < 0.5 * force_constant_mismatch(without, *args)[1].sum()
+    )
     virials = tungsten.fit(4, "EFV", 8).model
     assert virial_mismatch(virials, *args)[0] < 0.5 * virial_mismatch(without, *args)[0]
 
@@ -131,11 +168,13 @@ def test_crystal_weights_see_what_was_fitted(tungsten):
 def test_wave_mismatch_is_sharper_than_the_sum_over_shells(tungsten):
     """|<(K_ML - K)u, u>| <= eps |Du|^2 for a random field on a finite crystal."""
     from mlipgen.equilibrium import EnergyNorm
+
     model, home = tungsten.fit(4, "EF", 8).model, tungsten.reference.defect.homogeneous
     eps = wave_mismatch(model, tungsten.potential, tungsten.crystal)
     rng, x = np.random.default_rng(0), home.positions
     H = [hessian_at(m, x, home.cell) for m in (model, tungsten.potential)]
     from mlipgen.crystals import Neighbours
+
     pairs = Neighbours(x, home.cell, home.crystal.norm_cutoff)
     for _ in range(5):
         u = tungsten.reference.green(rng.standard_normal(x.shape))

@@ -1,4 +1,7 @@
-"""ASE calculators: energy, forces, stress, per-atom energies; optimisers, dynamics, phonons; any cell and periodicity."""
+"""ASE calculators: energy, forces, stress, per-atom energies; optimisers, dynamics, phonons; any
+cell and periodicity.
+"""
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -11,14 +14,15 @@ from ase.optimize import BFGS
 from ase.phonons import Phonons
 
 import mlipgen
-from mlipgen.potentials import ACEBasis, LinearACE
 from mlipgen.crystals import Crystal, as_atoms
-from mlipgen.potentials import EAM, StillingerWeber, Toy2D
+from mlipgen.potentials import EAM, ACEBasis, LinearACE, StillingerWeber, Toy2D
 
 
 def ace():
     basis = ACEBasis(4.4, 6, 3, 2.74)
-    return LinearACE(basis, 0.3 * np.random.default_rng(0).normal(size=len(basis)) / basis.prior, "W")
+    return LinearACE(
+        basis, 0.3 * np.random.default_rng(0).normal(size=len(basis)) / basis.prior, "W"
+    )
 
 
 MODELS = {"EAM": EAM("W"), "SW": StillingerWeber("Si"), "ACE": ace()}
@@ -26,7 +30,11 @@ every_model = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 
 
 def crystal(model, repeat=2, rattle=0.1):
-    atoms = bulk("W", "bcc", a=3.17, cubic=True) if model.symbol == "W" else bulk("Si", "diamond", a=5.43, cubic=True)
+    atoms = (
+        bulk("W", "bcc", a=3.17, cubic=True)
+        if model.symbol == "W"
+        else bulk("Si", "diamond", a=5.43, cubic=True)
+    )
     atoms = atoms.repeat(repeat)
     atoms.positions += rattle * np.random.default_rng(0).normal(size=atoms.positions.shape)
     atoms.calc = model.calculator()
@@ -38,7 +46,9 @@ def crystal(model, repeat=2, rattle=0.1):
 def test_forces_and_stress_are_numerical_derivatives_also_in_thin_cells(model, repeat):
     """Cells thinner than the cutoff: an atom sees its own images."""
     atoms = crystal(model, repeat)
-    atoms.set_cell(atoms.cell @ (np.eye(3) + [[0, .05, 0], [0, .01, .02], [0, 0, -.02]]), scale_atoms=True)
+    atoms.set_cell(
+        atoms.cell @ (np.eye(3) + [[0, 0.05, 0], [0, 0.01, 0.02], [0, 0, -0.02]]), scale_atoms=True
+    )
     h, x = 1e-4, atoms.positions.copy()
     f = atoms.get_forces()
     for atom, c in ((0, 0), (1, 2)):
@@ -48,16 +58,25 @@ def test_forces_and_stress_are_numerical_derivatives_also_in_thin_cells(model, r
         for sign in (1, -1):
             atoms.positions = x + sign * e
             energies.append(atoms.get_potential_energy())
-        assert f[atom, c] == pytest.approx((energies[1] - energies[0]) / (2 * h), abs=1e-6 * max(1, abs(f).max()))
+        assert f[atom, c] == pytest.approx(
+            (energies[1] - energies[0]) / (2 * h), abs=1e-6 * max(1, abs(f).max())
+        )
     atoms.positions = x
     stress = atoms.get_stress()
-    np.testing.assert_allclose(stress, calculate_numerical_stress(atoms, eps=1e-5), rtol=0, atol=1e-7 * max(1, abs(stress).max()))
+    np.testing.assert_allclose(
+        stress,
+        calculate_numerical_stress(atoms, eps=1e-5),
+        rtol=0,
+        atol=1e-7 * max(1, abs(stress).max()),
+    )
 
 
 @every_model
 def test_energies_sum_to_the_energy_and_forces_to_zero(model):
     atoms = crystal(model)
-    assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), rel=1e-13)
+    assert atoms.get_potential_energies().sum() == pytest.approx(
+        atoms.get_potential_energy(), rel=1e-13
+    )
     assert atoms.get_potential_energies().shape == (len(atoms),)
     assert abs(atoms.get_forces().sum(axis=0)).max() < 1e-11
     assert atoms.calc.get_property("free_energy", atoms) == atoms.get_potential_energy()
@@ -71,7 +90,9 @@ def test_repetition_wrapping_and_permutation(model):
     big.calc = model.calculator()
     np.testing.assert_allclose(big.get_potential_energies(), np.tile(energies, 6), rtol=1e-12)
     moved = atoms.copy()
-    moved.positions += np.random.default_rng(1).integers(-4, 5, (len(atoms), 3)) @ np.asarray(atoms.cell)
+    moved.positions += np.random.default_rng(1).integers(-4, 5, (len(atoms), 3)) @ np.asarray(
+        atoms.cell
+    )
     moved = moved[::-1]
     moved.calc = model.calculator()
     np.testing.assert_allclose(moved.get_potential_energies()[::-1], energies, rtol=1e-11)
@@ -98,7 +119,10 @@ def test_open_boundaries():
     slab.calc, padded.calc = potential.calculator(), potential.calculator()
     assert slab.get_potential_energy() == pytest.approx(padded.get_potential_energy(), abs=1e-10)
     single = Atoms("W", calculator=potential.calculator())
-    assert not single.get_forces().any() and single.get_potential_energy() == potential.sites(np.zeros((0, 3)), [0, 0])[0][0]
+    assert (
+        not single.get_forces().any()
+        and single.get_potential_energy() == potential.sites(np.zeros((0, 3)), [0, 0])[0][0]
+    )
 
 
 def test_a_fragment_that_flies_away_feels_nothing():
@@ -131,7 +155,9 @@ def test_unknown_elements_are_refused(symbols):
 
 
 def test_changing_atoms_and_cells_in_place():
-    """One calculator through moves, strains, removals and other periodicities, always like a fresh one."""
+    """One calculator through moves, strains, removals and other periodicities, always like a fresh
+    one.
+    """
     potential = EAM("W")
     atoms = crystal(potential, 3, rattle=0.05)
     rng = np.random.default_rng(0)
@@ -145,7 +171,16 @@ def test_changing_atoms_and_cells_in_place():
     def shear():
         atoms.set_cell(np.asarray(atoms.cell) + 0.02 * rng.normal(size=(3, 3)), scale_atoms=True)
 
-    for change in (move, strain, move, shear, lambda: atoms.pop(3), move, lambda: atoms.set_pbc((True, False, True)), move):
+    for change in (
+        move,
+        strain,
+        move,
+        shear,
+        lambda: atoms.pop(3),
+        move,
+        lambda: atoms.set_pbc((True, False, True)),
+        move,
+    ):
         change()
         fresh = atoms.copy()
         fresh.calc = potential.calculator()
@@ -174,20 +209,30 @@ def test_dynamics_conserve_energy_to_second_order(model):
             md.run(1)
             total.append(atoms.get_total_energy())
         return np.ptp(total), abs(atoms.get_kinetic_energy() - kinetic)
+
     coarse, exchanged = drift(2.0, 30)
     fine, _ = drift(1.0, 60)
-    assert exchanged > 30 * coarse                                    # kinetic and potential energy do change
-    assert 3.0 < coarse / fine < 5.5                                  # Verlet's error falls with the square of the step
+    # kinetic and potential energy do change
+    assert exchanged > 30 * coarse
+    # Verlet's error falls with the square of the step
+    assert 3.0 < coarse / fine < 5.5
 
 
 def test_phonon_frequencies_are_real(tmp_path):
     potential = EAM("W")
     atoms = bulk("W", "bcc", a=Crystal.equilibrium(potential).a)
-    phonons = Phonons(atoms, potential.calculator(), supercell=(5, 5, 5), delta=0.01, name=str(tmp_path / "phonon"))
+    phonons = Phonons(
+        atoms,
+        potential.calculator(),
+        supercell=(5, 5, 5),
+        delta=0.01,
+        name=str(tmp_path / "phonon"),
+    )
     phonons.run()
     phonons.read(acoustic=True)
     path = atoms.cell.bandpath("GHNGP", npoints=40)
-    energies = phonons.band_structure(path.kpts)                      # imaginary frequencies come out negative
+    # imaginary frequencies come out negative
+    energies = phonons.band_structure(path.kpts)
     gamma = np.linalg.norm(path.kpts, axis=1) < 1e-9
     assert gamma.any() and abs(energies[gamma]).max() < 1e-4
     assert energies[~gamma].min() > 1e-3 and 0.01 < energies.max() < 0.05

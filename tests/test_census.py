@@ -1,4 +1,6 @@
-"""Predicted against measured over many fits: the claim of 95 %, with a margin, and the book-keeping around it."""
+"""Predicted against measured over many fits: the claim of 95 %, with a margin, and the book-keeping
+around it.
+"""
 
 import numpy as np
 import pytest
@@ -40,7 +42,10 @@ def test_displacements_and_energies_agree_too(rows):
 def test_distances_hide_nothing_that_effectivities_show(rows):
     """| |a| - |b| | <= |a - b|, for both estimates."""
     for r in rows:
-        for distance, effectivity in (("prediction_distance", "effectivity"), ("linear_distance", "linear_effectivity")):
+        for distance, effectivity in (
+            ("prediction_distance", "effectivity"),
+            ("linear_distance", "linear_effectivity"),
+        ):
             if r[distance] is not None:
                 assert abs(r[effectivity] - 1) <= r[distance] + 1e-9
     own = [r for r in rows if census.small_error(r)]
@@ -61,7 +66,8 @@ def test_linear_effectivity_strays_with_the_hessian_mismatch(rows):
     own = [r for r in rows if census.small_error(r)]
     off = np.array([abs(r["linear_effectivity"] - 1) for r in own])
     delta = np.array([r["mismatch"] for r in own])
-    # Linear and Newton's displacement differ by a factor 1 + O(delta) in the energy of H; the norm |D .| may add a little.
+    # Linear and Newton's displacement differ by a factor 1 + O(delta) in the energy of H; the norm
+    # |D .| may add a little.
     assert (off < 1.5 * delta + 0.03).all()
     assert np.corrcoef(np.argsort(np.argsort(off)), np.argsort(np.argsort(delta)))[0, 1] > 0.4
     assert off.max() > 3 * max(abs(r["effectivity"] - 1) for r in own)
@@ -81,13 +87,34 @@ def test_a_second_run_computes_nothing(rows, folder):
 
 
 def test_counts_are_what_they_say():
-    row = {"relative_error": 0.02, "effectivity": 1.01, "verdict": "applies", "predicted_energy": 1.0, "measured_energy": 1.04,
-           "crystal": "X", "defect": "d"}
-    rows = [row, {**row, "effectivity": 1.2}, {**row, "effectivity": None, "verdict": "does not apply: unstable"},
-            {**row, "relative_error": None, "effectivity": None, "verdict": "applies"},
-            {**row, "relative_error": None, "effectivity": None, "verdict": "does not apply: too large"}]
+    row = {
+        "relative_error": 0.02,
+        "effectivity": 1.01,
+        "verdict": "applies",
+        "predicted_energy": 1.0,
+        "measured_energy": 1.04,
+        "crystal": "X",
+        "defect": "d",
+    }
+    rows = [
+        row,
+        {**row, "effectivity": 1.2},
+        {**row, "effectivity": None, "verdict": "does not apply: unstable"},
+        {**row, "relative_error": None, "effectivity": None, "verdict": "applies"},
+        {
+            **row,
+            "relative_error": None,
+            "effectivity": None,
+            "verdict": "does not apply: too large",
+        },
+    ]
     assert census.within(rows) == (1, 3)
-    assert census.verdicts(rows) == {"applies_right": 1, "applies_false": 2, "refused_right": 1, "false_alarm": 1}
+    assert census.verdicts(rows) == {
+        "applies_right": 1,
+        "applies_false": 2,
+        "refused_right": 1,
+        "false_alarm": 1,
+    }
     assert census.energy_agrees(row) and not census.energy_agrees({**row, "measured_energy": 1.1})
     assert census.energy_agrees({**row, "measured_energy": None}) is None
 
@@ -96,6 +123,7 @@ def test_the_silicon_vacancy_does_not_relax():
     from mlipgen.crystals import Crystal, Supercell, build_defect
     from mlipgen.equilibrium import relax
     from mlipgen.potentials import StillingerWeber
+
     potential = StillingerWeber("Si")
     eq = relax(potential, build_defect("vacancy", Supercell(Crystal.equilibrium(potential), 3)))
     assert np.abs(eq.u).max() < 1e-6

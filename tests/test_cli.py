@@ -1,4 +1,7 @@
-"""The command line: help that is complete, errors that name the value, the allowed ones and the fix."""
+"""The command line: help that is complete, errors that name the value, the allowed ones and the
+fix.
+"""
+
 import json
 import subprocess
 import sys
@@ -31,28 +34,45 @@ def test_help_is_complete(capsys):
     assert "points.jsonl" in run(capsys, "study", "--help")[1]
 
 
-@pytest.mark.parametrize("arguments, wanted", [
-    (["study", "--crystal", "U", "--out", "x"], ["--crystal", "'U'", "Cu, Ag", "Zr"]),
-    (["study", "--defect", "hole", "--out", "x"], ["--defect", "'hole'", "vacancy", "dumbbell-111"]),
-    (["study", "--cells", "3,x", "--out", "x"], ["--cells", "'3,x'", "3,4,5"]),
-    (["study", "--cells", "0", "--out", "x"], ["--cells", "'0'", "positive integers"]),
-    (["study", "--degree", "", "--out", "x"], ["--degree", "''", "positive integers"]),
-    (["study", "--observations", "EF,EQ", "--out", "x"], ["--observations", "'EQ'", "E, EF, EFV, EF+FC"]),
-    (["study"], ["--out"]),
-    (["study", "--cells", "8", "--test-cell", "6", "--out", "x"], ["test cell 6", "training cell 8"]),
-    (["study", "--cells", "2", "--test-cell", "4", "--out", "x"], ["6.33 A thick", "4.40 A", "repeat"]),
-    (["study", "--count", "0", "--out", "x"], ["--count", "'0'", "positive integer"]),
-    (["study", "--ridge", "-1", "--out", "x"], ["ridge", "-1"]),
-    (["study", "--test-cell", "x", "--out", "x"], ["--test-cell", "'x'"]),
-    (["relax", "--cell", "0"], ["--cell", "'0'", "positive integer"]),
-    (["relax", "--cell", "2"], ["2x2x2 cell is 6.33 A thick", "repeat"]),
-    (["relax", "--crystal", "w"], ["--crystal", "'w'", "W"]),
-    (["relax", "--tolerance", "0"], ["tolerance", "0"]),
-    (["relax", "--tolerance", "-1"], ["tolerance", "-1"]),
-    (["relaxx"], ["relaxx", "study", "relax"]),
-    ([], ["study", "relax"]),
-])
-def test_errors_name_the_value_and_what_is_allowed(capsys, tmp_path, monkeypatch, arguments, wanted):
+@pytest.mark.parametrize(
+    "arguments, wanted",
+    [
+        (["study", "--crystal", "U", "--out", "x"], ["--crystal", "'U'", "Cu, Ag", "Zr"]),
+        (
+            ["study", "--defect", "hole", "--out", "x"],
+            ["--defect", "'hole'", "vacancy", "dumbbell-111"],
+        ),
+        (["study", "--cells", "3,x", "--out", "x"], ["--cells", "'3,x'", "3,4,5"]),
+        (["study", "--cells", "0", "--out", "x"], ["--cells", "'0'", "positive integers"]),
+        (["study", "--degree", "", "--out", "x"], ["--degree", "''", "positive integers"]),
+        (
+            ["study", "--observations", "EF,EQ", "--out", "x"],
+            ["--observations", "'EQ'", "E, EF, EFV, EF+FC"],
+        ),
+        (["study"], ["--out"]),
+        (
+            ["study", "--cells", "8", "--test-cell", "6", "--out", "x"],
+            ["test cell 6", "training cell 8"],
+        ),
+        (
+            ["study", "--cells", "2", "--test-cell", "4", "--out", "x"],
+            ["6.33 A thick", "4.40 A", "repeat"],
+        ),
+        (["study", "--count", "0", "--out", "x"], ["--count", "'0'", "positive integer"]),
+        (["study", "--ridge", "-1", "--out", "x"], ["ridge", "-1"]),
+        (["study", "--test-cell", "x", "--out", "x"], ["--test-cell", "'x'"]),
+        (["relax", "--cell", "0"], ["--cell", "'0'", "positive integer"]),
+        (["relax", "--cell", "2"], ["2x2x2 cell is 6.33 A thick", "repeat"]),
+        (["relax", "--crystal", "w"], ["--crystal", "'w'", "W"]),
+        (["relax", "--tolerance", "0"], ["tolerance", "0"]),
+        (["relax", "--tolerance", "-1"], ["tolerance", "-1"]),
+        (["relaxx"], ["relaxx", "study", "relax"]),
+        ([], ["study", "relax"]),
+    ],
+)
+def test_errors_name_the_value_and_what_is_allowed(
+    capsys, tmp_path, monkeypatch, arguments, wanted
+):
     monkeypatch.chdir(tmp_path)
     status, out, err = run(capsys, *arguments)
     assert status == 2 and not out
@@ -62,20 +82,38 @@ def test_errors_name_the_value_and_what_is_allowed(capsys, tmp_path, monkeypatch
 
 
 def test_relax_for_machines_and_people(capsys):
-    status, out, err = run(capsys, "relax", "--crystal", "W", "--defect", "vacancy", "--cell", "4", "--json")
+    status, out, err = run(
+        capsys, "relax", "--crystal", "W", "--defect", "vacancy", "--cell", "4", "--json"
+    )
     report = json.loads(out)
     assert status == 0 and not err
     assert report["formation_energy"] == pytest.approx(3.581994, abs=6e-7)
-    assert {"formation_energy", "force_evaluations", "max_force", "geometry_norm", "seconds"} <= set(report)
+    assert {
+        "formation_energy",
+        "force_evaluations",
+        "max_force",
+        "geometry_norm",
+        "seconds",
+    } <= set(report)
     assert report["max_force"] < 1e-8 and report["force_evaluations"] <= 12
     status, out, _ = run(capsys, "relax", "--cell", "4")
-    assert status == 0 and "3.581994 eV" in out and "127 atoms" in out and "force evaluations" in out
+    assert (
+        status == 0 and "3.581994 eV" in out and "127 atoms" in out and "force evaluations" in out
+    )
 
 
 def test_installed_command():
     """The `mlipgen` script itself, in a process of its own."""
     script = [sys.executable, "-m", "mlipgen.cli"]
-    done = subprocess.run(script + ["relax", "--cell", "3", "--json"], capture_output=True, text=True)
-    assert done.returncode == 0 and json.loads(done.stdout)["formation_energy"] == pytest.approx(3.611285, abs=6e-7)
+    done = subprocess.run(
+        script + ["relax", "--cell", "3", "--json"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and json.loads(done.stdout)["formation_energy"] == pytest.approx(
+        3.611285, abs=6e-7
+    )
     done = subprocess.run(script + ["relax", "--cell", "1"], capture_output=True, text=True)
-    assert done.returncode == 2 and done.stderr.startswith("mlipgen relax: ") and done.stderr.count("\n") == 1
+    assert (
+        done.returncode == 2
+        and done.stderr.startswith("mlipgen relax: ")
+        and done.stderr.count("\n") == 1
+    )

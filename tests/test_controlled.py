@@ -1,16 +1,23 @@
-"""Controlled experiments: the known error is what it claims to be, and it does what the theory says."""
+"""Controlled experiments: the known error is what it claims to be, and it does what the theory
+says.
+"""
+
 import numpy as np
 import pytest
 
-from mlipgen.experiments.controlled import ROWS, TERMS, Mismatch, measure_rates, predicted_rates, respond
+from mlipgen.crystals import Crystal, Neighbours, Supercell, build_defect, translations
 from mlipgen.equilibrium import ramp
-from mlipgen.crystals import Crystal, Supercell, build_defect
-from mlipgen.potentials.derivatives import STEP
-from mlipgen.potentials import energies_and_forces
+from mlipgen.experiments.controlled import (
+    ROWS,
+    TERMS,
+    Mismatch,
+    measure_rates,
+    predicted_rates,
+    respond,
+)
 from mlipgen.generalisation import Reference
-from mlipgen.crystals import translations
-from mlipgen.crystals import Neighbours
-from mlipgen.potentials import StillingerWeber, Toy2D
+from mlipgen.potentials import StillingerWeber, Toy2D, energies_and_forces
+from mlipgen.potentials.derivatives import STEP
 
 each_term = pytest.mark.parametrize("term", TERMS)
 
@@ -18,7 +25,11 @@ each_term = pytest.mark.parametrize("term", TERMS)
 @pytest.fixture(scope="module")
 def toy():
     potential = Toy2D()
-    return Reference(potential, build_defect("divacancy", Supercell(Crystal.equilibrium(potential), 90)), tolerance=1e-9)
+    return Reference(
+        potential,
+        build_defect("divacancy", Supercell(Crystal.equilibrium(potential), 90)),
+        tolerance=1e-9,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +40,12 @@ def silicon():
 
 def test_the_rate_table_is_that_of_the_theory():
     """Exponents as published on the theory page, for d = 2 and 3."""
-    table = {"E,F": ((1, 1.5), (2, 3)), "E,F,V": ((3, 3.5), (4, 5)), "E,F,FC": ((3, 4.5), (4, 6)), "E,F,FC,V": ((5, 6.5), (6, 8))}
+    table = {
+        "E,F": ((1, 1.5), (2, 3)),
+        "E,F,V": ((3, 3.5), (4, 5)),
+        "E,F,FC": ((3, 4.5), (4, 6)),
+        "E,F,FC,V": ((5, 6.5), (6, 8)),
+    }
     for row, (geometry, energy) in table.items():
         for k, d in enumerate((2, 3)):
             assert predicted_rates(ROWS[row], d) == (geometry[k], energy[k])
@@ -50,18 +66,25 @@ def test_ramp_is_smooth_to_third_order():
 @each_term
 def test_terms_are_centrosymmetric_vanish_to_first_order_and_know_their_derivatives(term):
     t, (a, b) = TERMS[term], np.random.default_rng(0).normal(size=(2, 3, 50))
-    assert np.allclose(t.value(a, b), t.value(b, a), rtol=1e-13)            # inversion exchanges a and b
+    # inversion exchanges a and b
+    assert np.allclose(t.value(a, b), t.value(b, a), rtol=1e-13)
     A, B = t.slope(a, b)
     for m in range(3):  # the energy of a site sums over the directions
         step = np.zeros((3, 1))
         step[m] = STEP
-        assert np.allclose(t.value(a + 1j * step, b).sum(axis=0).imag / STEP, A[m], rtol=1e-12, atol=1e-14)
-        assert np.allclose(t.value(a, b + 1j * step).sum(axis=0).imag / STEP, B[m], rtol=1e-12, atol=1e-14)
+        assert np.allclose(
+            t.value(a + 1j * step, b).sum(axis=0).imag / STEP, A[m], rtol=1e-12, atol=1e-14
+        )
+        assert np.allclose(
+            t.value(a, b + 1j * step).sum(axis=0).imag / STEP, B[m], rtol=1e-12, atol=1e-14
+        )
     assert np.allclose(t.value(2 * a, 2 * b), 2**t.order * t.value(a, b)) and t.order >= 2
 
 
 def test_each_term_isolates_one_order():
-    """On a homogeneous strain a = b: only terms that change an elastic constant of some order respond."""
+    """On a homogeneous strain a = b: only terms that change an elastic constant of some order
+    respond.
+    """
     a = np.linspace(-1, 1, 11)[[0, 2, 7]][None]
     strained = {name: np.abs(t.value(a, a)).max() for name, t in TERMS.items()}
     assert strained["harmonic"] == strained["gradient"] == 0
@@ -74,12 +97,16 @@ def test_forces_are_the_gradient_and_have_no_resultant(term, defect, request, to
     defect = toy.defect if defect == "toy" else request.getfixturevalue("silicon")
     L = 3.5 * defect.crystal.shells[0] if defect.crystal.dimension == 2 else 7.0
     n = len(translations(defect.crystal))
-    m = Mismatch(defect, L, {term: 0.3}, directions=np.ones(n) if term == "dilation" else np.arange(1, n + 1))
+    m = Mismatch(
+        defect, L, {term: 0.3}, directions=np.ones(n) if term == "dilation" else np.arange(1, n + 1)
+    )
     rng = np.random.default_rng(1)
     u, v = 0.05 * rng.normal(size=(2,) + defect.positions.shape)
-    assert m.energy(0 * u) == 0 and not m.forces(0 * u).any()               # no ghost forces
+    assert m.energy(0 * u) == 0 and not m.forces(0 * u).any()  # no ghost forces
     h, f = 1e-5, m.forces(u)
-    assert (m.energy(u + h * v) - m.energy(u - h * v)) / (2 * h) == pytest.approx(-(f * v).sum(), rel=1e-6)
+    assert (m.energy(u + h * v) - m.energy(u - h * v)) / (2 * h) == pytest.approx(
+        -(f * v).sum(), rel=1e-6
+    )
     assert np.abs(f.sum(axis=0)).max() < 1e-12 * np.abs(f).sum()
     reach = np.linalg.norm(translations(defect.crystal), axis=1).max()
     assert not f[defect.distance() < L - reach - 1e-6].any()
@@ -95,7 +122,8 @@ def test_nonlinear_response_is_an_equilibrium_and_its_energy_a_difference_of_ene
     near = Neighbours(x, toy.defect.cell, toy.potential.cutoff)
     V, f = energies_and_forces(toy.potential, near, x)
     left = f + m.forces(x - toy.defect.positions)
-    assert np.abs(left - left.mean(axis=0)).max() < 2e-9                     # the reference's own tolerance, a dead load
+    # the reference's own tolerance, a dead load
+    assert np.abs(left - left.mean(axis=0)).max() < 2e-9
     total = (V - toy.equilibrium.site_energies).sum() + m.energy(x - toy.defect.positions)
     assert run.energy == pytest.approx(total, abs=2e-10) and abs(total) > 1e-6
     assert abs(run.geometry / run.linear_geometry - 1) > 1e-3
@@ -115,8 +143,12 @@ def test_rates_of_geometry_and_energy_in_two_dimensions(toy, term):
 
 
 def test_a_sharp_mask_costs_half_an_order(toy):
-    smooth, sharp = (measure_rates(toy, "harmonic", np.geomspace(3.2, 6.4, 6), nonlinear=False, sharp=s).rate()[0]
-                     for s in (False, True))
+    smooth, sharp = (
+        measure_rates(toy, "harmonic", np.geomspace(3.2, 6.4, 6), nonlinear=False, sharp=s).rate()[
+            0
+        ]
+        for s in (False, True)
+    )
     assert smooth - sharp > 0.3
 
 

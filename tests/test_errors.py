@@ -1,34 +1,44 @@
-"""Defect errors: the norm by brute force, predictions against measurements, verdicts that do not flatter."""
+"""Defect errors: the norm by brute force, predictions against measurements, verdicts that do not
+flatter.
+"""
+
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
-from mlipgen.crystals import Crystal, Supercell, build_defect, minimum_image, vacancy
-from mlipgen.potentials import energies_and_forces
-from mlipgen.equilibrium import Unstable, relax
-from mlipgen.generalisation.defect_error import APPLIES, LARGEST_PREDICTION
-from mlipgen.equilibrium import EnergyNorm, formation_energy
-from mlipgen.generalisation import Reference, defect_error, measure, predict
-from mlipgen.rates import observed_rate
-from mlipgen.crystals import Neighbours
-from mlipgen.potentials import EAM, StillingerWeber, Toy2D
+from mlipgen.crystals import Crystal, Neighbours, Supercell, build_defect, minimum_image, vacancy
+from mlipgen.equilibrium import EnergyNorm, Unstable, formation_energy, relax
 from mlipgen.experiments.study import Study
+from mlipgen.generalisation import Reference, defect_error, measure, predict
+from mlipgen.generalisation.defect_error import APPLIES, LARGEST_PREDICTION
+from mlipgen.potentials import EAM, StillingerWeber, Toy2D, energies_and_forces
+from mlipgen.rates import observed_rate
 
 
 @lru_cache
 def study(crystal):
-    """Small studies: training cells as small as the cutoff allows, and a test cell that is clearly larger."""
-    cells, test, defect, degrees = {"W": ((3, 4), 8, "vacancy", (6, 8)), "Cu": ((4,), 6, "vacancy", (6, 8)),
-                                    "Si": ((2, 3), 5, "dumbbell-110", (8,))}[crystal]
-    return Study(crystal, defect, cells, ("E", "EF", "EFV", "EF+FC", "EFV+FC"), degrees, test).prepare()
+    """Small studies: training cells as small as the cutoff allows, and a test cell that is clearly
+    larger.
+    """
+    cells, test, defect, degrees = {
+        "W": ((3, 4), 8, "vacancy", (6, 8)),
+        "Cu": ((4,), 6, "vacancy", (6, 8)),
+        "Si": ((2, 3), 5, "dumbbell-110", (8,)),
+    }[crystal]
+    return Study(
+        crystal, defect, cells, ("E", "EF", "EFV", "EF+FC", "EFV+FC"), degrees, test
+    ).prepare()
 
 
 @lru_cache
 def errors(crystal):
     """Every point of the grid: {(cell, kinds, degree): DefectError}."""
     prepared = study(crystal)
-    return {point: defect_error(prepared.fit(*point).model, prepared.reference) for point in prepared.study.grid()}
+    return {
+        point: defect_error(prepared.fit(*point).model, prepared.reference)
+        for point in prepared.study.grid()
+    }
 
 
 def brute_force_norm(equilibrium, u, cutoff):
@@ -42,42 +52,62 @@ def brute_force_norm(equilibrium, u, cutoff):
 
 # --- the norm ------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("potential, defect, n", [(EAM("W"), "vacancy", 4), (EAM("Cu"), "vacancy", 4), (StillingerWeber("Si"), "dumbbell-110", 2),
-                                                  (Toy2D(), "vacancy", 8)], ids=["W", "Cu", "Si", "2D"])
+
+@pytest.mark.parametrize(
+    "potential, defect, n",
+    [
+        (EAM("W"), "vacancy", 4),
+        (EAM("Cu"), "vacancy", 4),
+        (StillingerWeber("Si"), "dumbbell-110", 2),
+        (Toy2D(), "vacancy", 8),
+    ],
+    ids=["W", "Cu", "Si", "2D"],
+)
 def test_energy_norm_by_brute_force(potential, defect, n):
     crystal = Crystal.equilibrium(potential)
     equilibrium = relax(potential, build_defect(defect, Supercell(crystal, n)))
     norm = EnergyNorm(equilibrium)
-    ratio = {"bcc": 1.0, "fcc": 1.0, "diamond": np.sqrt(0.5), "triangular": np.sqrt(3)}[crystal.structure]
-    cutoff = 1.2 * ratio * crystal.a                                   # 1.2 x the second-neighbour distance
+    ratio = {"bcc": 1.0, "fcc": 1.0, "diamond": np.sqrt(0.5), "triangular": np.sqrt(3)}[
+        crystal.structure
+    ]
+    # 1.2 x the second-neighbour distance
+    cutoff = 1.2 * ratio * crystal.a
     for u in (equilibrium.u, np.random.default_rng(0).normal(size=equilibrium.u.shape)):
         expected = brute_force_norm(equilibrium, u, cutoff)
         assert norm(u) == pytest.approx(expected, rel=1e-12)
         assert norm.per_site(u).sum() == pytest.approx(expected**2, rel=1e-12)
-        assert norm(u + 3.0) == pytest.approx(norm(u), rel=1e-9) and norm(-2 * u) == pytest.approx(2 * norm(u))
+        assert norm(u + 3.0) == pytest.approx(norm(u), rel=1e-9) and norm(-2 * u) == pytest.approx(
+            2 * norm(u)
+        )
         edges = np.array([0, 2, 4, 1e3]) * crystal.a / 3
         assert (norm.shells(u, edges) ** 2).sum() == pytest.approx(expected**2, rel=1e-12)
         assert norm.reference_scale(u) == pytest.approx(expected)
     far = equilibrium.defect.distance() >= crystal.a
     pairs = Neighbours(equilibrium.positions, equilibrium.defect.cell, cutoff)
     expected = norm.per_site(equilibrium.u)[far].sum() + 0.01 * np.diff(pairs.offsets)[~far].sum()
-    assert norm.reference_scale(equilibrium.u, core=crystal.a) == pytest.approx(np.sqrt(expected), rel=1e-12)
+    assert norm.reference_scale(equilibrium.u, core=crystal.a) == pytest.approx(
+        np.sqrt(expected), rel=1e-12
+    )
 
 
 def test_formation_energy_per_site_is_the_difference_of_totals():
     prepared = study("W")
     V = prepared.reference.equilibrium.site_energies
     total = V.sum() - len(V) * prepared.crystal.energy_per_atom(prepared.potential)
-    assert formation_energy(prepared.potential, prepared.reference.equilibrium) == pytest.approx(total, abs=1e-8)
+    assert formation_energy(prepared.potential, prepared.reference.equilibrium) == pytest.approx(
+        total, abs=1e-8
+    )
 
 
 # --- predictions against measurements ------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("crystal, bar", [("W", 0.02), ("Cu", 0.02), ("Si", None)])
 def test_newtons_effectivity_is_within_two_percent(crystal, bar):
     """For every stable fit with forces whose measured geometry error is below 5 % of |D ubar|.
 
-    Silicon's <110> dumbbell is soft and strongly anharmonic: 3 % of error there leave 3 % of second order, as Newton's estimate is of
+    Silicon's <110> dumbbell is soft and strongly anharmonic: 3 % of error there leave 3 % of second
+    order, as Newton's estimate is of
     first order only; so its bar is the relative error itself.
     """
     scale, judged = study(crystal).reference.scale, 0
@@ -86,21 +116,29 @@ def test_newtons_effectivity_is_within_two_percent(crystal, bar):
             continue
         judged += 1
         assert e.verdict == APPLIES, (cell, kinds, degree)
-        assert e.effectivity == pytest.approx(1.0, abs=bar or e.measurement.geometry / scale), (cell, kinds, degree)
-        assert e.distance < 0.05                                       # and the displacements themselves agree
+        assert e.effectivity == pytest.approx(1.0, abs=bar or e.measurement.geometry / scale), (
+            cell,
+            kinds,
+            degree,
+        )
+        # and the displacements themselves agree
+        assert e.distance < 0.05
     assert judged >= 4
 
 
 @pytest.mark.parametrize("crystal", ["W", "Cu", "Si"])
 def test_predicted_energies(crystal):
-    """|predicted - measured| <= max(5 % of |measured|, 1e-6 eV), and the relaxation part by itself, for fits with forces."""
+    """|predicted - measured| <= max(5 % of |measured|, 1e-6 eV), and the relaxation part by itself,
+    for fits with forces.
+    """
     scale = study(crystal).reference.scale
     for point, e in errors(crystal).items():
         p, m = e.prediction, e.measurement
         if point[1] == "E" or not p.applies or e.left_basin or m.geometry > 0.05 * scale:
             continue
         assert abs(p.energy - m.energy) <= max(0.05 * abs(m.energy), 1e-6), point
-        assert m.relaxation < 0                                        # relaxing lowers the model's energy
+        # relaxing lowers the model's energy
+        assert m.relaxation < 0
         assert p.relaxation == pytest.approx(m.relaxation, rel=0.05), point
 
 
@@ -114,20 +152,28 @@ def test_the_linear_prediction_is_close_for_good_fits_and_both_agree_with_dense_
     x, cell = reference.equilibrium.positions, reference.defect.cell
     V, f = energies_and_forces(model, Neighbours(x, cell, model.cutoff), x)
     from mlipgen.equilibrium import hessian_at
-    np.testing.assert_allclose(hessian_at(model, x, cell)(p.du), f - f.mean(axis=0), rtol=0, atol=1e-8 * abs(f).max())
+
+    np.testing.assert_allclose(
+        hessian_at(model, x, cell)(p.du), f - f.mean(axis=0), rtol=0, atol=1e-8 * abs(f).max()
+    )
     assert p.relaxation == pytest.approx(-0.5 * (f * p.du).sum(), rel=1e-12)
-    assert p.geometry == pytest.approx(brute_force_norm(reference.equilibrium, p.du, prepared.crystal.norm_cutoff), rel=1e-10)
+    assert p.geometry == pytest.approx(
+        brute_force_norm(reference.equilibrium, p.du, prepared.crystal.norm_cutoff), rel=1e-10
+    )
 
 
 def test_measurement_is_a_relaxation_of_the_model():
     prepared = study("W")
     model = prepared.fit(3, "EF", 6).model
     m = measure(model, prepared.reference)
-    own = relax(model, prepared.reference.defect, tolerance=1e-9)        # from the bare sites, with the model's own preconditioner
+    # from the bare sites, with the model's own preconditioner
+    own = relax(model, prepared.reference.defect, tolerance=1e-9)
     du = own.u - prepared.reference.equilibrium.u
     np.testing.assert_allclose(m.du, du, rtol=0, atol=1e-7)
     assert m.geometry == pytest.approx(prepared.reference.norm(du), rel=1e-5)
-    assert m.energy == pytest.approx(formation_energy(model, own) - prepared.reference.formation_energy, abs=1e-10)
+    assert m.energy == pytest.approx(
+        formation_energy(model, own) - prepared.reference.formation_energy, abs=1e-10
+    )
 
 
 def test_the_reference_against_itself_has_no_error():
@@ -138,10 +184,17 @@ def test_the_reference_against_itself_has_no_error():
 
 
 class Perturbed:
-    """The reference plus a known, smooth many-body term of strength t: not a fit, so its size is free."""
+    """The reference plus a known, smooth many-body term of strength t: not a fit, so its size is
+    free.
+    """
 
     def __init__(self, potential, t):
-        self.potential, self.t, self.cutoff, self.symbol = potential, t, potential.cutoff, potential.symbol
+        self.potential, self.t, self.cutoff, self.symbol = (
+            potential,
+            t,
+            potential.cutoff,
+            potential.symbol,
+        )
 
     def sites(self, R, offsets):
         V, G = self.potential.sites(R, offsets)
@@ -154,20 +207,27 @@ class Perturbed:
 
 
 def test_prediction_is_first_order():
-    """Newton's error falls with the square of the perturbation: halving it quarters the difference of displacements."""
+    """Newton's error falls with the square of the perturbation: halving it quarters the difference
+    of displacements.
+    """
     reference = study("W").reference
     gaps = []
     for t in (0.2, 0.1, 0.05):
         e = defect_error(Perturbed(EAM("W"), t), reference, tolerance=1e-9)
         p = predict(Perturbed(EAM("W"), t), reference, rtol=1e-9)
         gaps.append(reference.norm(p.du - e.measurement.du) / t)
-    assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.3) and gaps[1] / gaps[2] == pytest.approx(2, rel=0.3)
+    assert gaps[0] / gaps[1] == pytest.approx(2, rel=0.3) and gaps[1] / gaps[2] == pytest.approx(
+        2, rel=0.3
+    )
 
 
 # --- verdicts ------------------------------------------------------------------------------------------------------------
 
+
 def test_energies_alone_do_not_apply():
-    """Ten energies for 73 functions: the ridge decides, and a report must say so, never give a number."""
+    """Ten energies for 73 functions: the ridge decides, and a report must say so, never give a
+    number.
+    """
     for point, e in errors("W").items():
         if point[1] != "E":
             continue
@@ -189,26 +249,37 @@ def test_verdicts_of_bad_models():
     class Nothing(Perturbed):
         def sites(self, R, offsets):
             V, G = self.potential.sites(R, offsets)
-            return -1.0 * V, -1.0 * G                                  # forces vanish at ubar, but it is a maximum
+            # forces vanish at ubar, but it is a maximum
+            return -1.0 * V, -1.0 * G
+
     upside_down = predict(Nothing(EAM("W"), 0), reference)
     assert upside_down.geometry < 1e-6 or not upside_down.applies
     shaken = Nothing(Perturbed(EAM("W"), 0.01), 0)
     verdict = predict(shaken, reference)
-    assert not verdict.applies and verdict.why.startswith("unstable") and verdict.du is None and np.isnan(verdict.energy)
+    assert (
+        not verdict.applies
+        and verdict.why.startswith("unstable")
+        and verdict.du is None
+        and np.isnan(verdict.energy)
+    )
     m = measure(shaken, reference)
     assert np.isnan(m.geometry) and np.isnan(m.energy) and m.verdict.startswith("left the basin")
 
 
 def test_a_saddle_is_no_reference():
-    """Tungsten's <100> dumbbell, relaxed under its symmetry, is a saddle of this potential; <110> is stable."""
+    """Tungsten's <100> dumbbell, relaxed under its symmetry, is a saddle of this potential; <110>
+    is stable.
+    """
     crystal = Crystal.equilibrium(EAM("W"))
     with pytest.raises(Unstable, match="dumbbell-100.*saddle"):
         Reference(EAM("W"), build_defect("dumbbell-100", Supercell(crystal, 4)))
     good = Reference(EAM("W"), build_defect("dumbbell-110", Supercell(crystal, 4)))
-    assert 0 < good.scale < good.norm(good.equilibrium.u)             # the core of an interstitial is not counted by its sites
+    # the core of an interstitial is not counted by its sites
+    assert 0 < good.scale < good.norm(good.equilibrium.u)
 
 
 # --- rates ---------------------------------------------------------------------------------------------------------------
+
 
 def test_observed_rate():
     L = np.array([3, 4, 6, 8, 12])
@@ -217,7 +288,8 @@ def test_observed_rate():
     noise = np.exp(0.1 * np.random.default_rng(0).normal(size=(400, 5)))
     fits = np.array([observed_rate(L, L**-3.0 * n) for n in noise])
     assert fits[:, 0].mean() == pytest.approx(-3, abs=0.02)
-    assert np.median(fits[:, 1]) == pytest.approx(fits[:, 0].std(), rel=0.3)       # the uncertainty is the scatter
+    # the uncertainty is the scatter
+    assert np.median(fits[:, 1]) == pytest.approx(fits[:, 0].std(), rel=0.3)
     for bad in ([1, 2], [1, 2, 0], [1, 2, -1], [1, 2, np.nan]):
         with pytest.raises(ValueError, match="at least three positive errors"):
             observed_rate(range(3, 3 + len(bad)), bad)

@@ -1,27 +1,38 @@
 """The explorer's JavaScript against its Python twin, in a real browser, and the widget's controls."""
+
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from explorer_synthetic import random_setting, synthetic
+
 from mlipgen.widgets import Explorer, ExplorerData, Setting
 
 HERE = Path(__file__).parent
-CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer/explorer.css").read_text(encoding="utf-8")
-CASES = {"73 functions": {}, "multilattice": {"multilattice": True, "seed": 1},
-         "165 functions": {"degrees": (6, 8, 10), "n_shells": 3, "seed": 2}}
+CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer/explorer.css").read_text(
+    encoding="utf-8"
+)
+CASES = {
+    "73 functions": {},
+    "multilattice": {"multilattice": True, "seed": 1},
+    "165 functions": {"degrees": (6, 8, 10), "n_shells": 3, "seed": 2},
+}
 
 
 @pytest.fixture
 def page(browser):
-    """The harness in a fresh context; any console error, uncaught error or request beyond the disk fails the test."""
+    """The harness in a fresh context; any console error, uncaught error or request beyond the disk
+    fails the test.
+    """
     context = browser.new_context(viewport={"width": 920, "height": 1200})
     page, wrong = context.new_page(), []
     page.on("console", lambda m: wrong.append(m.text) if m.type in ("error", "warning") else None)
     page.on("pageerror", lambda e: wrong.append(str(e)))
-    page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(("file:", "blob:")) else None)
+    page.on(
+        "request",
+        lambda r: wrong.append(r.url) if not r.url.startswith(("file:", "blob:")) else None,
+    )
     page.goto((HERE / "js/harness.html").as_uri())
     yield page
     context.close()
@@ -30,7 +41,9 @@ def page(browser):
 
 def mount(page, widget):
     traits = {k: getattr(widget, k) for k in ("payloads", "options", "name")}
-    page.evaluate("([source, css, traits]) => mount(source, css, traits)", [widget._esm, CSS, traits])
+    page.evaluate(
+        "([source, css, traits]) => mount(source, css, traits)", [widget._esm, CSS, traits]
+    )
     page.wait_for_selector("[data-testid=explorer][data-state=ready]")
 
 
@@ -39,13 +52,16 @@ def value(page, testid):
 
 
 def in_page(page, data, settings):
-    return page.evaluate("""async ([source, payload, settings]) => {
+    return page.evaluate(
+        """async ([source, payload, settings]) => {
         const module = await load(source), data = await module.unpackData(payload);
         return settings.map((setting) => {
             const begin = performance.now(), r = module.solve(data, setting);
             return { ...r, theta: Array.from(r.theta), ms: performance.now() - begin };
         });
-    }""", [Explorer._esm, data.pack(), [asdict(s) for s in settings]])
+    }""",
+        [Explorer._esm, data.pack(), [asdict(s) for s in settings]],
+    )
 
 
 def close(a, b, scale=0.0):
@@ -68,15 +84,22 @@ def test_browser_agrees_with_python(page, case):
             for role in ("train", "held"):
                 block = data.block(role, entry["block"], setting.cell)
                 target = data.meta["factors"][block] * np.linalg.norm(data.arrays[block][:, -2])
-                assert close(js["errors"][entry["id"]][role], py["errors"][entry["id"]][role], target), (entry, setting)
-        assert (js["applies"], [r[0] for r in js["reasons"]]) == (py["applies"], [r[0] for r in py["reasons"]])
+                assert close(
+                    js["errors"][entry["id"]][role], py["errors"][entry["id"]][role], target
+                ), (entry, setting)
+        assert (js["applies"], [r[0] for r in js["reasons"]]) == (
+            py["applies"],
+            [r[0] for r in py["reasons"]],
+        )
         verdicts.add(py["applies"])
     assert verdicts == {True, False}, "the settings must reach both verdicts"
 
 
 @pytest.mark.parametrize("case", ["73 functions", "165 functions"])
 def test_every_slider_event_solves(page, case):
-    """Each move of a weight is solved and drawn within its event (how fast: benchmarks/bench_explorer.py)."""
+    """Each move of a weight is solved and drawn within its event (how fast:
+    benchmarks/bench_explorer.py).
+    """
     mount(page, Explorer(synthetic(**CASES[case])))
     times, shown = page.evaluate("""async () => {
         const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [], shown = [];
@@ -98,12 +121,15 @@ def test_pack_returns_every_bit():
     again = ExplorerData.unpack(data.pack())
     assert again.meta == data.meta and again.arrays.keys() == data.arrays.keys()
     for name, a in data.arrays.items():
-        np.testing.assert_array_equal(again.arrays[name], np.triu(a) if name.startswith("R/") else a)
+        np.testing.assert_array_equal(
+            again.arrays[name], np.triu(a) if name.startswith("R/") else a
+        )
 
 
 def test_twin_minimises_the_stated_function():
     """Against scipy's least squares by singular values, and by perturbing the solution."""
     from scipy.linalg import lstsq
+
     data = synthetic(degrees=(6,), cells=(3,))
     s = Setting(3, 6, 1e-3, {"E": 2.0, "F": 1.0, "FC": 0.5}, noise=0.01)
     rows, target = [s.ridge * np.diag(data.arrays["prior"])], [np.zeros(30)]
@@ -133,12 +159,19 @@ def test_controls_change_the_numbers(page):
         else:
             assert shown == ("", "")
         for e in data.meta["errors"]:
-            assert close(float(value(page, f"fit-error-{e['id']}")), r["errors"][e["id"]]["train"], 1.0)
+            assert close(
+                float(value(page, f"fit-error-{e['id']}")), r["errors"][e["id"]]["train"], 1.0
+            )
         return shown
 
     seen = [expect()]
-    assert value(page, "measured-geometry-error") == str(data.meta["measured"][
-        [(m["cell"], m["degree"], list(m["weights"])) for m in data.meta["measured"]].index((4, 8, ["E", "F"]))]["geometry"])
+    assert value(page, "measured-geometry-error") == str(
+        data.meta["measured"][
+            [(m["cell"], m["degree"], list(m["weights"])) for m in data.meta["measured"]].index(
+                (4, 8, ["E", "F"])
+            )
+        ]["geometry"]
+    )
     page.get_by_label("Training cell size", exact=True).press("ArrowRight")
     seen.append(expect(cell=5))
     page.get_by_label("Virials", exact=True).press("Space")
@@ -156,7 +189,9 @@ def test_controls_change_the_numbers(page):
     page.get_by_label("Noise", exact=True).press("End")
     seen.append(expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1))
     page.get_by_label("Force weighting").select_option("distance")
-    seen.append(expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1, forces="distance"))
+    seen.append(
+        expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1, forces="distance")
+    )
     assert len(set(seen)) == len(seen)
     page.get_by_role("button", name="Reset").click()
     assert expect() == seen[0]
@@ -169,7 +204,8 @@ def test_the_address_holds_the_setting(page):
     page.get_by_label("Energies", exact=True).press("Space")
     page.wait_for_timeout(400)
     address, shown = page.url, value(page, "predicted-geometry-error")
-    assert page.evaluate("document.querySelector(location.hash)") is None      # a harmless selector for the theme's scripts
+    # a harmless selector for the theme's scripts
+    assert page.evaluate("document.querySelector(location.hash)") is None
     page.goto("about:blank")
     page.goto(address)
     mount(page, Explorer(data))
@@ -184,7 +220,11 @@ def test_nothing_fitted_and_verdict(page):
         page.get_by_label(name, exact=True).uncheck()
     page.wait_for_timeout(60)
     assert "Nothing is fitted" in page.get_by_test_id("verdict").inner_text()
-    assert {value(page, f"{a}-{b}-error") for a in ("predicted", "measured") for b in ("geometry", "energy")} == {""}
+    assert {
+        value(page, f"{a}-{b}-error")
+        for a in ("predicted", "measured")
+        for b in ("geometry", "energy")
+    } == {""}
     assert value(page, "verdict") == ""
 
 
@@ -199,12 +239,18 @@ def test_kernel_conversation(page):
     button.click()
     request = page.evaluate("model.sent.at(-1)")
     assert request["type"] == "relax" and request["setting"]["noise"] == pytest.approx(0.1)
-    page.evaluate("id => model.receive({type: 'progress', id, value: null, text: '3 force evaluations'})", request["id"])
+    page.evaluate(
+        "id => model.receive({type: 'progress', id, value: null, text: '3 force evaluations'})",
+        request["id"],
+    )
     page.get_by_text("3 force evaluations").wait_for()
     page.get_by_role("button", name="Cancel").click()
     assert page.evaluate("model.sent.at(-1)") == {"type": "cancel", "id": request["id"]}
     point = {**request["setting"], "geometry": 0.0123, "energy": 0.5, "note": ""}
-    page.evaluate("([id, point]) => model.receive({type: 'measured', id, point, text: 'Relaxed.'})", [request["id"], point])
+    page.evaluate(
+        "([id, point]) => model.receive({type: 'measured', id, point, text: 'Relaxed.'})",
+        [request["id"], point],
+    )
     assert value(page, "measured-geometry-error") == "0.0123"
 
 
@@ -216,7 +262,7 @@ def test_python_side_relaxes_in_a_thread_and_cancels():
     def slow(data, setting, progress, cancelled):
         progress(0.5, "half")
         gate.wait(10)
-        progress(0.9, "late")                                   # raises when cancelled
+        progress(0.9, "late")  # raises when cancelled
         return {"geometry": 0.25, "energy": -0.5}
 
     data = synthetic(degrees=(6,), cells=(3, 4))
@@ -226,19 +272,24 @@ def test_python_side_relaxes_in_a_thread_and_cancels():
     for job in ("one", "two"):
         gate.clear()
         widget._receive(widget, {"type": "relax", "id": job, "dataset": 0, "setting": setting}, [])
-        thread = [t for t in threading.enumerate() if t is not threading.main_thread() and t.daemon][-1]
+        thread = [
+            t for t in threading.enumerate() if t is not threading.main_thread() and t.daemon
+        ][-1]
         if job == "two":
             widget._receive(widget, {"type": "cancel", "id": job}, [])
         gate.set()
         thread.join(10)
     assert [m["type"] for m in sent if m["id"] == "one"] == ["progress", "progress", "measured"]
-    assert (sent[-1]["id"], sent[-1]["text"]) == ("two", "Cancelled.")       # "half" may or may not have come before it
+    # "half" may or may not have come before it
+    assert (sent[-1]["id"], sent[-1]["text"]) == ("two", "Cancelled.")
     assert [m["geometry"] for m in widget.measured] == [0.25]
 
 
 @pytest.mark.parametrize("width", [360, 480, 640, 760, 820, 920])
 def test_fits_the_width(page, width):
-    """No scrolling sideways, and no number cut short: the longest that there are, with a sign and a negative exponent."""
+    """No scrolling sideways, and no number cut short: the longest that there are, with a sign and a
+    negative exponent.
+    """
     page.set_viewport_size({"width": width, "height": 900})
     mount(page, Explorer(synthetic()))
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -249,11 +300,23 @@ def test_fits_the_width(page, width):
 
 
 def test_observation_sets_compared(page):
-    """The chart over observations compares every set that the data hold, whether or not it is switched on now."""
+    """The chart over observations compares every set that the data hold, whether or not it is
+    switched on now.
+    """
     mount(page, Explorer(synthetic(), chart=("geometry", "observations")))
     labels = page.locator(".mx-plot svg").first.locator("text").all_text_contents()
-    assert [t for t in labels if t and set(t) <= set("EFVC+")] == ["E", "EF", "EFV", "EF+FC", "EFV+FC"]
-    points = page.locator(".mx-plot svg").first.locator(".mx-dot.predicted, .mx-lost:not(.measured)").count()
+    assert [t for t in labels if t and set(t) <= set("EFVC+")] == [
+        "E",
+        "EF",
+        "EFV",
+        "EF+FC",
+        "EFV+FC",
+    ]
+    points = (
+        page.locator(".mx-plot svg")
+        .first.locator(".mx-dot.predicted, .mx-lost:not(.measured)")
+        .count()
+    )
     assert points == 5
 
 
@@ -297,7 +360,10 @@ def small_study():
     """A real, small study: tungsten vacancy, training cells of 3, tested in 5 x 5 x 5 cells."""
     from mlipgen.experiments.study import Study
     from mlipgen.widgets.explorer.builder import explorer_data
-    prepared = Study("W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(5, 6), test_cell=5, count=4).prepare()
+
+    prepared = Study(
+        "W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(5, 6), test_cell=5, count=4
+    ).prepare()
     return prepared, explorer_data(prepared, grid=[(3, "EF", 6)], shells=4, near=20, modes=8)
 
 
@@ -305,25 +371,39 @@ def small_study():
 @pytest.mark.parametrize("degree", [5, 6])
 def test_page_numbers_are_the_librarys(small_study, kinds, degree):
     """The factors give what a fit and a linear response of the library give, computed without them."""
-    from mlipgen.potentials import energies_and_forces
+    from mlipgen.crystals import Neighbours
     from mlipgen.equilibrium import linear_response
     from mlipgen.generalisation import predict
-    from mlipgen.crystals import Neighbours
+    from mlipgen.potentials import energies_and_forces
     from mlipgen.widgets.explorer.builder import _grid_setting
+
     prepared, data = small_study
     fit = prepared.fit(4, kinds, degree)
     ours = data.solve(_grid_setting(prepared.study, 4, kinds, degree))
-    block = {"E": "energy", "F": "force", "Fw": "force-weighted", "V": "virial", "FC": "force-constants"}
+    block = {
+        "E": "energy",
+        "F": "force",
+        "Fw": "force-weighted",
+        "V": "virial",
+        "FC": "force-constants",
+    }
     for kind, name in block.items():
         target = prepared.blocks(4)[kind].target_norm
         assert close(ours["errors"][name]["train"], fit.errors[kind], target), kind
     for kind in ("E", "F", "Fw"):
-        assert close(ours["errors"][block[kind]]["held"], fit.held_out[kind], prepared.held_out[kind].target_norm), kind
+        assert close(
+            ours["errors"][block[kind]]["held"],
+            fit.held_out[kind],
+            prepared.held_out[kind].target_norm,
+        ), kind
     reference, x = prepared.reference, prepared.reference.equilibrium.positions
     V, f = energies_and_forces(fit.model, Neighbours(x, reference.defect.cell, fit.model.cutoff), x)
     du = linear_response(reference.hessian, f, reference.preconditioner, rtol=1e-11)
     assert ours["geometry"] == pytest.approx(reference.norm(du), rel=1e-6)
-    assert ours["geometry"] == pytest.approx(predict(fit.model, reference).linear_geometry, rel=1e-3)    # the report's tolerance
+    # the report's tolerance
+    assert ours["geometry"] == pytest.approx(
+        predict(fit.model, reference).linear_geometry, rel=1e-3
+    )
     assert ours["relaxation"] == pytest.approx(-0.5 * np.sum(f * du), rel=1e-6)
     gap = (V - prepared.crystal.energy_per_atom(fit.model)).sum() - reference.formation_energy
     assert ours["energy"] - ours["relaxation"] == pytest.approx(gap, rel=1e-6, abs=1e-8)
@@ -333,10 +413,11 @@ def test_page_numbers_are_the_librarys(small_study, kinds, degree):
 
 def test_stiffness_is_that_of_the_hessians(small_study):
     """The reference is 1 in every tested direction; a fit's values come from its own Hessian."""
-    from mlipgen.potentials import force_constants, hessian_vector
     from mlipgen.crystals import Neighbours
+    from mlipgen.potentials import force_constants, hessian_vector
     from mlipgen.widgets.explorer.builder import _grid_setting
     from mlipgen.widgets.explorer.factors import soft_modes, wave_vectors
+
     prepared, data = small_study
     reference = prepared.reference
     W = soft_modes(reference, 8)
@@ -350,8 +431,17 @@ def test_stiffness_is_that_of_the_hessians(small_study):
     assert ours["stiffness"][0]["low"] == pytest.approx(values[0], abs=1e-6)
     assert ours["stiffness"][0]["high"] == pytest.approx(values[-1], abs=1e-6)
     from scipy.linalg import eigvalsh
-    model, own = force_constants(fit.model, prepared.crystal), force_constants(prepared.potential, prepared.crystal)
-    values = np.concatenate([eigvalsh(model.dynamical_matrix(k), own.dynamical_matrix(k)) for k in wave_vectors(prepared.crystal)])
+
+    model, own = (
+        force_constants(fit.model, prepared.crystal),
+        force_constants(prepared.potential, prepared.crystal),
+    )
+    values = np.concatenate(
+        [
+            eigvalsh(model.dynamical_matrix(k), own.dynamical_matrix(k))
+            for k in wave_vectors(prepared.crystal)
+        ]
+    )
     assert ours["stiffness"][1]["low"] == pytest.approx(values.min(), abs=1e-8)
     assert ours["stiffness"][1]["high"] == pytest.approx(values.max(), abs=1e-8)
 
@@ -359,6 +449,7 @@ def test_stiffness_is_that_of_the_hessians(small_study):
 def test_measured_points_and_relaxing_on_request(small_study):
     """The grid's mark is the library's own measurement, and so is what a kernel answers."""
     from mlipgen.generalisation import measure
+
     prepared, data = small_study
     m = measure(prepared.fit(3, "EF", 6).model, prepared.reference)
     point = data.meta["measured"][0]
@@ -366,7 +457,12 @@ def test_measured_points_and_relaxing_on_request(small_study):
     assert np.linalg.norm(point["shells"]) == pytest.approx(point["geometry"], rel=1e-9)
     assert point["energy"] == pytest.approx(m.energy, abs=1e-7)
     seen = []
-    found = data.relax(data, Setting(4, 6, 1e-5, {"F": 1.0}, noise=0.01), lambda fraction, text: seen.append(text), lambda: False)
+    found = data.relax(
+        data,
+        Setting(4, 6, 1e-5, {"F": 1.0}, noise=0.01),
+        lambda fraction, text: seen.append(text),
+        lambda: False,
+    )
     assert seen and found["geometry"] > 0
 
 
@@ -379,34 +475,48 @@ def test_copied_python_gives_the_shown_number(small_study, page, capsys):
     page.get_by_label("Force weighting").select_option("distance")
     page.get_by_role("button", name="Copy as Python").click()
     code = page.get_by_label("Python call").inner_text()
-    linear = data.solve(Setting(4, 6, 1e-6, {"E": 10.0, "F": 1.0, "V": 10.0, "FC": 0.1}, "distance"))["geometry"]
+    linear = data.solve(
+        Setting(4, 6, 1e-6, {"E": 10.0, "F": 1.0, "V": 10.0, "FC": 0.1}, "distance")
+    )["geometry"]
     exec(compile(code, "copied", "exec"), {})
     assert float(capsys.readouterr().out.split()[0]) == pytest.approx(linear, rel=1e-3)
 
 
 def test_still_figure_has_a_caption(small_study):
     html = Explorer(small_study[1]).fallback_figure().data
-    assert html.startswith("<noscript>") and "<svg" in html and ">W (bcc), vacancy." in html.partition("<figcaption")[2]
+    assert (
+        html.startswith("<noscript>")
+        and "<svg" in html
+        and ">W (bcc), vacancy." in html.partition("<figcaption")[2]
+    )
 
 
 def test_without_distance_weights_and_within_size(small_study):
     """A page's data stays small; a crystal without the weighted forces offers no such control."""
     from mlipgen.widgets.explorer.builder import explorer_data
+
     prepared, data = small_study
     small = explorer_data(prepared, grid=False, shells=3, near=20, modes=8, by_distance=False)
-    assert not any("/Fw/" in name for name in small.arrays) and "force-weighted" not in small.solve(
-        Setting(3, 6, 1e-6, {"F": 1.0}))["errors"]
+    assert (
+        not any("/Fw/" in name for name in small.arrays)
+        and "force-weighted" not in small.solve(Setting(3, 6, 1e-6, {"F": 1.0}))["errors"]
+    )
     assert len(small.pack()) < len(data.pack()) < 1.5e6
 
 
 def test_cache_is_read_and_rebuilt(small_study, tmp_path, monkeypatch):
-    """The same study comes from the file, bit for bit and without preparing; changed sources are computed anew."""
+    """The same study comes from the file, bit for bit and without preparing; changed sources are
+    computed anew.
+    """
     from mlipgen.experiments.study import Study
     from mlipgen.widgets.explorer import builder
+
     prepared, _ = small_study
     options = dict(grid=False, shells=4, near=20, modes=8, cache=tmp_path / "data.txt")
     first = builder.explorer_data(prepared, **options)
-    monkeypatch.setattr(Study, "prepare", lambda self: pytest.fail("prepared although the cache was there"))
+    monkeypatch.setattr(
+        Study, "prepare", lambda self: pytest.fail("prepared although the cache was there")
+    )
     again = builder.explorer_data(prepared.study, **options)
     setting = Setting(3, 6, 1e-6, {"F": 1.0})
     assert again.solve(setting)["geometry"] == first.solve(setting)["geometry"]

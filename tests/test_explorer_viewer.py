@@ -1,11 +1,14 @@
-"""The explorer with nglview's viewer on a page without a kernel: NGL is asked which colour it gives to each atom."""
+"""The explorer with nglview's viewer on a page without a kernel: NGL is asked which colour it gives
+to each atom.
+"""
+
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from explorer_synthetic import synthetic
+
 from mlipgen.widgets import Explorer, Setting
 
 STATIC = Path(__file__).parents[1] / "book/_static"
@@ -24,28 +27,54 @@ READ = """([number]) => {
 
 @pytest.fixture
 def show(browser, tmp_path):
-    """Function opening a page with the widgets as the book embeds them; errors and outside requests fail the test."""
+    """Function opening a page with the widgets as the book embeds them; errors and outside requests
+    fail the test.
+    """
     if not (STATIC / "js/embed-amd.js").exists():
         pytest.fail("book/_static/js is empty: run `make javascript` first", pytrace=False)
     contexts, wrong = [], []
 
     def open(*widgets, script=None, ready=True, **options):
         from ipywidgets.embed import dependency_state, embed_data
-        data = embed_data(views=widgets, state=dependency_state(widgets, drop_defaults=False), drop_defaults=False)
-        views = "".join(f'<div><script type="application/vnd.jupyter.widget-view+json">{json.dumps(v)}</script></div>' for v in data["view_specs"])
-        (tmp_path / "page.html").write_text(PAGE.format(static=STATIC.as_uri(), state=json.dumps(data["manager_state"]), views=views))
+
+        data = embed_data(
+            views=widgets, state=dependency_state(widgets, drop_defaults=False), drop_defaults=False
+        )
+        views = "".join(
+            "<div><script "
+            f'type="application/vnd.jupyter.widget-view+json">{json.dumps(v)}</script></div>'
+            for v in data["view_specs"]
+        )
+        (tmp_path / "page.html").write_text(
+            PAGE.format(
+                static=STATIC.as_uri(), state=json.dumps(data["manager_state"]), views=views
+            )
+        )
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: wrong.append(str(e)))
-        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(("file:", "blob:", "data:")) else None)
+        page.on(
+            "request",
+            lambda r: (
+                wrong.append(r.url) if not r.url.startswith(("file:", "blob:", "data:")) else None
+            ),
+        )
         if script:
             page.add_init_script(script)
         page.goto((tmp_path / "page.html").as_uri())
-        page.wait_for_function("n => document.querySelectorAll('[data-testid=explorer][data-state=ready]').length === n", arg=len(widgets))
+        page.wait_for_function(
+            "n => document.querySelectorAll('[data-testid=explorer][data-state=ready]').length "
+            "=== n",
+            arg=len(widgets),
+        )
         if ready:
-            page.wait_for_function("n => document.querySelectorAll('[data-testid=viewer][data-state=ready]').length === n", arg=len(widgets))
+            page.wait_for_function(
+                "n => document.querySelectorAll('[data-testid=viewer][data-state=ready]').length "
+                "=== n",
+                arg=len(widgets),
+            )
         return page
 
     yield open
@@ -55,8 +84,11 @@ def show(browser, tmp_path):
 
 
 def expected(data, **change):
-    """log10 of the length of each atom's displacement error, within the range of the colours, and its colour."""
+    """log10 of the length of each atom's displacement error, within the range of the colours, and
+    its colour.
+    """
     from matplotlib import colormaps
+
     low, high = data.meta["colour_range"]
     theta = data.theta(Setting(**{**data.meta["default"], **change}))
     lengths = np.linalg.norm(data.near(theta), axis=1)
@@ -68,24 +100,33 @@ def expected(data, **change):
 def agrees(page, data, number=0, **change):
     page.wait_for_timeout(100)
     found, (logs, colours) = page.evaluate(READ, [number]), expected(data, **change)
-    np.testing.assert_allclose(found["bfactors"], logs, rtol=0, atol=1e-5)           # NGL keeps them in single precision
-    np.testing.assert_allclose(found["colours"], colours, rtol=0, atol=0.03)         # nine anchors against 256
+    # NGL keeps them in single precision
+    np.testing.assert_allclose(found["bfactors"], logs, rtol=0, atol=1e-5)
+    # nine anchors against 256
+    np.testing.assert_allclose(found["colours"], colours, rtol=0, atol=0.03)
     assert found["components"] == 1
     return found
 
 
 def test_colours_follow_the_controls(show):
-    """Two explorers on one page, one with two crystals: each atom's colour is that of the predicted error in Python."""
+    """Two explorers on one page, one with two crystals: each atom's colour is that of the predicted
+    error in Python.
+    """
     first, second, other = synthetic(), synthetic(seed=3, n_near=17), synthetic(seed=4)
-    page = show(Explorer([first, second], atoms="nglview"), Explorer(other, atoms="nglview", name="other"))
+    page = show(
+        Explorer([first, second], atoms="nglview"), Explorer(other, atoms="nglview", name="other")
+    )
     agrees(page, first)
     agrees(page, other, number=1)
     page.get_by_label("Training cell size", exact=True).first.press("ArrowRight")
     moved = agrees(page, first, cell=5)
     assert moved["bfactors"] != page.evaluate(READ, [1])["bfactors"]
-    agrees(page, other, number=1)                                                     # the other one stays
+    # the other one stays
+    agrees(page, other, number=1)
     page.get_by_label("Crystal and defect").first.select_option("1")
-    page.wait_for_function("document.querySelector('[data-testid=viewer]').stage.compList.at(-1).structure.atomCount === 18")
+    page.wait_for_function(
+        "document.querySelector('[data-testid=viewer]').stage.compList.at(-1).structure.atomCount === 18"
+    )
     agrees(page, second)
     assert page.locator("canvas.mx-space:visible").count() == 0
 
@@ -94,18 +135,25 @@ def test_grey_where_the_prediction_does_not_apply_and_names(show):
     data = synthetic()
     page = show(Explorer(data, atoms="nglview"))
     viewer = page.get_by_test_id("viewer")
-    assert viewer.get_attribute("aria-label").startswith(f"The {len(data.arrays['near/positions'])} atoms nearest the defect, coloured by")
+    assert viewer.get_attribute("aria-label").startswith(
+        f"The {len(data.arrays['near/positions'])} atoms nearest the defect, coloured by"
+    )
     for name in ("Energies", "Forces"):
         page.get_by_label(name, exact=True).uncheck()
     page.wait_for_timeout(100)
     colours = np.array(page.evaluate(READ, [0])["colours"])
-    assert np.ptp(colours, axis=0).max() == 0 and np.ptp(colours[0]) < 0.1            # all atoms alike, no hue
+    # all atoms alike, no hue
+    assert np.ptp(colours, axis=0).max() == 0 and np.ptp(colours[0]) < 0.1
     assert "grey because the prediction does not apply" in viewer.get_attribute("aria-label")
 
 
 @pytest.mark.parametrize("width", [360, 1000])
 def test_dark_background_size_keys_and_wheel(show, width):
-    page = show(Explorer(synthetic(), atoms="nglview"), viewport={"width": width, "height": 800}, has_touch=width == 360)
+    page = show(
+        Explorer(synthetic(), atoms="nglview"),
+        viewport={"width": width, "height": 800},
+        has_touch=width == 360,
+    )
     light = page.evaluate(READ, [0])["background"]
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.wait_for_timeout(100)
@@ -126,7 +174,8 @@ def test_dark_background_size_keys_and_wheel(show, width):
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
     page.mouse.wheel(0, -60)
     page.wait_for_timeout(200)
-    assert page.evaluate("scrollY") < begin                                           # the page's, not the zoom's
+    # the page's, not the zoom's
+    assert page.evaluate("scrollY") < begin
 
 
 def test_pointing_at_an_atom_reads_its_error(show):
@@ -134,16 +183,24 @@ def test_pointing_at_an_atom_reads_its_error(show):
     page = show(Explorer(data, atoms="nglview"))
     page.evaluate("""() => { const { stage } = document.querySelector("[data-testid=viewer]");
         stage.signals.hovered.dispatch({ atom: { index: 3 } }); }""")
-    shown, length = page.locator(".mx-scale p").inner_text(), np.linalg.norm(data.near(data.theta(Setting(**data.meta["default"])))[3])
+    shown, length = (
+        page.locator(".mx-scale p").inner_text(),
+        np.linalg.norm(data.near(data.theta(Setting(**data.meta["default"])))[3]),
+    )
     mantissa = f"{length:.2e}".split("e")[0] if length < 0.01 else f"{length:.3g}"
-    assert f"{np.linalg.norm(data.arrays['near/positions'][3]):.2f}"[:3] in shown and mantissa in shown
+    assert (
+        f"{np.linalg.norm(data.arrays['near/positions'][3]):.2f}"[:3] in shown and mantissa in shown
+    )
 
 
 def test_canvas_without_webgl_and_without_nglview(show):
     """A browser without WebGL keeps the canvas; so does an explorer that carries no viewer."""
     no_webgl = """{ const get = HTMLCanvasElement.prototype.getContext;
         HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest); }; }"""
-    for widget, script in ((Explorer(synthetic(), atoms="nglview"), no_webgl), (Explorer(synthetic()), None)):
+    for widget, script in (
+        (Explorer(synthetic(), atoms="nglview"), no_webgl),
+        (Explorer(synthetic()), None),
+    ):
         page = show(widget, script=script, ready=False)
         page.locator("canvas.mx-space").wait_for()
         assert not page.get_by_test_id("viewer").is_visible()

@@ -1,12 +1,18 @@
 """What observations determine: ranks, invisible directions and what they do to the defect."""
+
 import numpy as np
 import pytest
 
-from mlipgen.potentials import LinearACE
-from mlipgen.generalisation import predict
-from mlipgen.learning import defect_response, identifiability, joint_ranks, labelling_cost
 from mlipgen.experiments.study import Study
-from mlipgen.learning import defect_configurations
+from mlipgen.generalisation import predict
+from mlipgen.learning import (
+    defect_configurations,
+    defect_response,
+    identifiability,
+    joint_ranks,
+    labelling_cost,
+)
+from mlipgen.potentials import LinearACE
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +25,9 @@ def setting():
 
 def test_response_predicts_the_linear_error(setting):
     prepared, S, model, _ = setting
-    assert np.linalg.norm(S @ model.theta) == pytest.approx(predict(model, prepared.reference, rtol=1e-7).linear_geometry, rel=1e-4)
+    assert np.linalg.norm(S @ model.theta) == pytest.approx(
+        predict(model, prepared.reference, rtol=1e-7).linear_geometry, rel=1e-4
+    )
 
 
 def test_energies_leave_a_null_space_that_moves_the_defect(setting):
@@ -31,7 +39,8 @@ def test_energies_leave_a_null_space_that_moves_the_defect(setting):
     assert np.linalg.norm(basis.prior * z) == pytest.approx(size)
     assert np.abs(blocks["E"].R[:, :-1] @ z).max() < 1e-8 * size
     assert np.linalg.norm(S @ z) == pytest.approx(found.blindness, rel=1e-6)
-    assert found.blindness > prepared.reference.scale  # plausible models with the same energies, another defect
+    # plausible models with the same energies, another defect
+    assert found.blindness > prepared.reference.scale
     step = 0.02 * prepared.reference.scale / found.blindness
     moved = predict(LinearACE(basis, model.theta + step * z, "W", model.offset), prepared.reference)
     assert moved.linear_geometry == pytest.approx(0.02 * prepared.reference.scale, rel=1.0)
@@ -39,11 +48,13 @@ def test_energies_leave_a_null_space_that_moves_the_defect(setting):
 
 def test_more_kinds_never_determine_less(setting):
     prepared, S, _, size = setting
-    of = lambda *k: identifiability(prepared.blocks(3), k, prepared.basis.prior, S, size)  # noqa: E731
+    of = lambda *k: identifiability(prepared.blocks(3), k, prepared.basis.prior, S, size)
     assert of("F").free == 0 and of("F").blindness == 0
     assert of("FC").free > 0 and of("V").free > 0
     assert of("V", "FC").rank > max(of("V").rank, of("FC").rank)
-    assert of("E", "V", "FC").blindness < min(of("E").blindness, of("V").blindness, of("FC").blindness)
+    assert of("E", "V", "FC").blindness < min(
+        of("E").blindness, of("V").blindness, of("FC").blindness
+    )
     assert of("E", "F", "V", "FC").ambiguity < of("E", "F").ambiguity < of("E").ambiguity
     for kinds in (("E",), ("E", "F"), ("V", "FC")):
         assert of(*kinds).ambiguity >= of(*kinds).blindness * (1 - 1e-9)
@@ -63,7 +74,7 @@ def test_joint_ranks(setting):
 def test_cost_counts_atoms(setting):
     prepared = setting[0]
     cells = defect_configurations(prepared.potential, prepared.crystal, "vacancy", 3, 2)
-    cost = lambda **o: labelling_cost(prepared.crystal, 4.4, **o)  # noqa: E731
+    cost = lambda **o: labelling_cost(prepared.crystal, 4.4, **o)
     assert cost(configurations=cells) == 2 * 53
     assert cost(configurations=cells, power=3) == 2 * 53**3
     assert cost(virials=5) == 5 * 2 * 27  # 4.4 A cutoff: three cells make two cutoffs

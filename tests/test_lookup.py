@@ -1,4 +1,5 @@
 """The figure with a slider: what it ships to the page, and what it refuses."""
+
 import json
 
 import numpy as np
@@ -29,18 +30,28 @@ def test_axes_cover_all_frames_so_that_frames_compare():
 def test_gaps_and_values_that_a_logarithm_cannot_show():
     data = curve("a", [1, 2, 3], [np.nan, np.inf, 0.123456789])
     assert data["y"] == [None, None, 0.12346]
-    shown = json.loads(LookupFigure([frame("", [curve("a", [1, 2], [-1, 5])])], description="d", y_log=True).payload)
+    shown = json.loads(
+        LookupFigure(
+            [frame("", [curve("a", [1, 2], [-1, 5])])], description="d", y_log=True
+        ).payload
+    )
     assert shown["y"]["low"] > 0
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda: LookupFigure([], description="d"), "at least one frame"),
-    (lambda: figure(description=""), "description"),
-    (lambda: figure(start=2), "start=2"),
-    (lambda: curve("a", [1], [1, 2]), "1 values of x but 2"),
-    (lambda: curve("a", [1], [1], "dotted"), "dotted"),
-    (lambda: LookupFigure([frame("", [curve("a", [1], [-1])])], description="d", y_log=True), "no positive y"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (lambda: LookupFigure([], description="d"), "at least one frame"),
+        (lambda: figure(description=""), "description"),
+        (lambda: figure(start=2), "start=2"),
+        (lambda: curve("a", [1], [1, 2]), "1 values of x but 2"),
+        (lambda: curve("a", [1], [1], "dotted"), "dotted"),
+        (
+            lambda: LookupFigure([frame("", [curve("a", [1], [-1])])], description="d", y_log=True),
+            "no positive y",
+        ),
+    ],
+)
 def test_bad_input_is_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         wrong()

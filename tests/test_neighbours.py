@@ -1,4 +1,5 @@
 """Neighbour stencils: every pair is there, and the skin never gives a wrong force."""
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -6,13 +7,14 @@ from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlipgen.crystals import Crystal, Supercell, vacancy
-from mlipgen.potentials import energies_and_forces
-from mlipgen.crystals import Neighbours
-from mlipgen.potentials import EAM, Toy2D
+from mlipgen.crystals import Crystal, Neighbours, Supercell, vacancy
+from mlipgen.potentials import EAM, Toy2D, energies_and_forces
 
 seeds = st.integers(0, 2**32 - 1)
-CASES = {"W": (EAM("W"), Supercell(Crystal("W", "bcc", 3.165), 3)), "2D": (Toy2D(), Supercell(Crystal("X", "triangular", 0.942), 6))}
+CASES = {
+    "W": (EAM("W"), Supercell(Crystal("W", "bcc", 3.165), 3)),
+    "2D": (Toy2D(), Supercell(Crystal("X", "triangular", 0.942), 6)),
+}
 
 
 def pairs(neighbours, x):
@@ -54,12 +56,14 @@ def test_a_skin_never_gives_a_wrong_force(case, seed, skin, steps, size):
     kept = Neighbours(defect.positions, defect.cell, potential.cutoff, skin * scale)
     for _ in range(steps):
         moves = np.zeros_like(defect.positions)
-        moving = rng.integers(0, len(moves), rng.integers(1, 10))     # sometimes one atom moves far, the others not at all
+        # sometimes one atom moves far, the others not at all
+        moving = rng.integers(0, len(moves), rng.integers(1, 10))
         moves[moving] = rng.uniform(-size, size, (len(moving), moves.shape[1])) * scale
         x = defect.positions + moves
         V, f = energies_and_forces(potential, kept, x)
         V0, f0 = energies_and_forces(potential, Neighbours(x, defect.cell, potential.cutoff), x)
-        # The same pairs in another order: only rounding, which grows with the repulsion of atoms that came close.
+        # The same pairs in another order: only rounding, which grows with the repulsion of atoms
+        # that came close.
         np.testing.assert_allclose(V, V0, rtol=0, atol=1e-12 * max(1, abs(V0).max()))
         np.testing.assert_allclose(f, f0, rtol=0, atol=1e-12 * max(1, abs(f0).max()))
 
@@ -68,8 +72,18 @@ def test_rebuilds_exactly_when_an_atom_moved_more_than_half_the_skin():
     x = CASES["W"][1].positions
     n = Neighbours(x, CASES["W"][1].cell, 4.4, skin=0.4)
     move = np.zeros_like(x)
-    for distance, builds in ((0.0, 1), (0.199, 1), (0.1999999, 1), (0.2001, 2), (0.3, 2), (0.4, 2), (0.0, 3), (0.1, 3)):
-        move[5, 1] = distance                                     # the last rebuild was at 0.2001, and then at 0
+    for distance, builds in (
+        (0.0, 1),
+        (0.199, 1),
+        (0.1999999, 1),
+        (0.2001, 2),
+        (0.3, 2),
+        (0.4, 2),
+        (0.0, 3),
+        (0.1, 3),
+    ):
+        # the last rebuild was at 0.2001, and then at 0
+        move[5, 1] = distance
         n.vectors(x + move)
         assert n.builds == builds, distance
 
@@ -81,7 +95,11 @@ def test_a_whole_crystal_may_drift():
     before = pairs(n, supercell.positions)
     after = pairs(n, supercell.positions + 7.3)
     assert n.builds == 2
-    np.testing.assert_allclose(np.sort(np.linalg.norm(before[:, 2:], axis=1)), np.sort(np.linalg.norm(after[:, 2:], axis=1)), atol=1e-12)
+    np.testing.assert_allclose(
+        np.sort(np.linalg.norm(before[:, 2:], axis=1)),
+        np.sort(np.linalg.norm(after[:, 2:], axis=1)),
+        atol=1e-12,
+    )
 
 
 def test_differences_and_divergence_are_adjoint():
@@ -91,7 +109,9 @@ def test_differences_and_divergence_are_adjoint():
     u, G = rng.normal(size=(len(supercell), 3)), rng.normal(size=(len(n.i), 3))
     assert (n.differences(u) * G).sum() == pytest.approx(-(u * n.divergence(G)).sum(), rel=1e-12)
     many = rng.normal(size=(len(n.i), 3, 4))
-    np.testing.assert_allclose(n.divergence(many)[..., 2], n.divergence(np.ascontiguousarray(many[..., 2])), atol=1e-12)
+    np.testing.assert_allclose(
+        n.divergence(many)[..., 2], n.divergence(np.ascontiguousarray(many[..., 2])), atol=1e-12
+    )
 
 
 def test_positions_that_exploded_are_refused():

@@ -1,17 +1,29 @@
-"""Observations: the same code gives targets and design rows; values against independent differentiation; a new kind is one class."""
+"""Observations: the same code gives targets and design rows; values against independent
+differentiation; a new kind is one class.
+"""
+
 from functools import lru_cache
 
 import numpy as np
 import pytest
 
-from mlipgen.potentials import ACEBasis, LinearACE
 from mlipgen.crystals import Crystal, Supercell, vacancy
-from mlipgen.potentials import force_constants
-from mlipgen.learning import assemble, fit_blocks, solve
+from mlipgen.learning import (
+    Configuration,
+    Energy,
+    ForceConstants,
+    Forces,
+    Virial,
+    assemble,
+    crystal_observations,
+    defect_configurations,
+    fit_blocks,
+    solve,
+    strains,
+    training_set,
+)
 from mlipgen.learning.observations import KINDS
-from mlipgen.learning import Configuration, Energy, ForceConstants, Forces, Virial
-from mlipgen.potentials import EAM, StillingerWeber, Toy2D
-from mlipgen.learning import crystal_observations, defect_configurations, strains, training_set
+from mlipgen.potentials import EAM, ACEBasis, LinearACE, StillingerWeber, Toy2D, force_constants
 
 
 @lru_cache
@@ -19,9 +31,17 @@ def setting(symbol):
     potential = StillingerWeber("Si") if symbol == "Si" else EAM("W")
     crystal = Crystal.equilibrium(potential)
     basis = ACEBasis(potential.cutoff, 6, 3, float(crystal.shells[0]))
-    model = LinearACE(basis, 0.3 * np.random.default_rng(0).normal(size=len(basis)) / basis.prior, symbol)
+    model = LinearACE(
+        basis, 0.3 * np.random.default_rng(0).normal(size=len(basis)) / basis.prior, symbol
+    )
     n = 2 if symbol == "Si" else 3
-    return potential, crystal, basis, model, training_set(potential, crystal, "dumbbell-110", n, count=2)
+    return (
+        potential,
+        crystal,
+        basis,
+        model,
+        training_set(potential, crystal, "dumbbell-110", n, count=2),
+    )
 
 
 def richardson(function, h=0.01, levels=5):
@@ -29,13 +49,16 @@ def richardson(function, h=0.01, levels=5):
     table = [[(function(s) - function(-s)) / (2 * s)] for s in (h / 2**k for k in range(levels))]
     for k in range(1, levels):
         for j in range(1, k + 1):
-            table[k].append(table[k][j - 1] + (table[k][j - 1] - table[k - 1][j - 1]) / (4.0**j - 1))
+            table[k].append(
+                table[k][j - 1] + (table[k][j - 1] - table[k - 1][j - 1]) / (4.0**j - 1)
+            )
     gaps = [np.abs(table[k][k] - table[k - 1][k - 1]).max() for k in range(1, levels)]
     k = int(np.argmin(gaps)) + 1
     return table[k][k]
 
 
 # --- one code for potentials and bases -----------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("symbol", ["W", "Si"])
 def test_rows_times_theta_are_the_models_values_for_every_kind(symbol):
@@ -47,7 +70,9 @@ def test_rows_times_theta_are_the_models_values_for_every_kind(symbol):
         seen.add(o.kind)
         rows, values = o.observe(basis), o.observe(model)
         assert rows.shape == values.shape + (len(basis),)
-        np.testing.assert_allclose(rows @ model.theta, values, rtol=0, atol=1e-9 * max(abs(values).max(), 1e-3))
+        np.testing.assert_allclose(
+            rows @ model.theta, values, rtol=0, atol=1e-9 * max(abs(values).max(), 1e-3)
+        )
     assert seen == set(KINDS)
 
 
@@ -62,14 +87,19 @@ def test_observations_are_linear_and_blind_to_a_constant(symbol):
 
 # --- values --------------------------------------------------------------------------------------------------------------
 
+
 def test_energy_and_forces_are_the_ase_calculators():
     potential, crystal, _, _, observations = setting("W")
     energy, forces, weighted = observations[3:6]
     atoms, whole = energy.configuration.atoms(), crystal.unit.copy()
     atoms.calc, whole.calc = potential.calculator(), potential.calculator()
     per_atom = whole.get_potential_energy() / 2
-    assert energy.observe(potential) == pytest.approx([atoms.get_potential_energy() - len(atoms) * per_atom], abs=1e-9)
-    np.testing.assert_allclose(forces.observe(potential).reshape(-1, 3), atoms.get_forces(), atol=1e-12)
+    assert energy.observe(potential) == pytest.approx(
+        [atoms.get_potential_energy() - len(atoms) * per_atom], abs=1e-9
+    )
+    np.testing.assert_allclose(
+        forces.observe(potential).reshape(-1, 3), atoms.get_forces(), atol=1e-12
+    )
     ratio = weighted.observe(potential).reshape(-1, 3) / forces.observe(potential).reshape(-1, 3)
     distance = atoms.copy()
     distance.append("W")
@@ -81,7 +111,9 @@ def test_energy_and_forces_are_the_ase_calculators():
 @pytest.mark.parametrize("symbol", ["W", "Si"])
 @pytest.mark.parametrize("kind", ["potential", "ACE"])
 def test_virials_are_energy_derivatives(symbol, kind):
-    """Including the forces on the basis atoms: derivatives of the strained crystal's energy in F and in p."""
+    """Including the forces on the basis atoms: derivatives of the strained crystal's energy in F
+    and in p.
+    """
     potential, crystal, _, model, _ = setting(symbol)
     model = model if kind == "ACE" else potential
     rng = np.random.default_rng(2)
@@ -90,11 +122,12 @@ def test_virials_are_energy_derivatives(symbol, kind):
     p = 0.05 * rng.normal(size=(n, 3)) * (n > 1)
     R0, offsets, b, _ = crystal.stencil(1.3 * model.cutoff, crystal.primitive_atoms)
     site = np.repeat(np.arange(n), np.diff(offsets))
-    strained = lambda F, p: R0 @ F.T + p[crystal.sublattice[b]] - p[site]  # noqa: E731
-    # Extrapolation needs smoothness: pairs that could cross the cutoff are far from it, or the step is short.
+    strained = lambda F, p: R0 @ F.T + p[crystal.sublattice[b]] - p[site]
+    # Extrapolation needs smoothness: pairs that could cross the cutoff are far from it, or the step
+    # is short.
     gap = abs(np.linalg.norm(strained(F, p), axis=1) - model.cutoff).min()
     h = min(0.01, 0.5 * gap / model.cutoff)
-    energy = lambda F, p: model.sites(strained(F, p), offsets)[0].sum()  # noqa: E731
+    energy = lambda F, p: model.sites(strained(F, p), offsets)[0].sum()
     values = Virial(crystal, F, p if n > 1 else None).observe(model)
     W = np.empty((3, 3))
     for index in np.ndindex(3, 3):
@@ -104,17 +137,23 @@ def test_virials_are_energy_derivatives(symbol, kind):
     assert len(values) == 9 + 3 * n * (n > 1)
     tolerance = 1e-9 if kind == "ACE" else 1e-8
     scale = max(abs(values).max(), 0.1)
-    np.testing.assert_allclose(values[:9].reshape(3, 3), W + _shift_part(values, p, n), rtol=0, atol=tolerance * scale)
+    np.testing.assert_allclose(
+        values[:9].reshape(3, 3), W + _shift_part(values, p, n), rtol=0, atol=tolerance * scale
+    )
     if n > 1:
         for s, i in np.ndindex(n, 3):
             e = np.zeros((n, 3))
             e[s, i] = 1
             derivative = richardson(lambda t: energy(F, p + t * e), h * crystal.a)
-            assert abs(values[9:].reshape(n, 3)[s, i]) == pytest.approx(abs(derivative), abs=2 * tolerance * scale)
+            assert abs(values[9:].reshape(n, 3)[s, i]) == pytest.approx(
+                abs(derivative), abs=2 * tolerance * scale
+            )
 
 
 def _shift_part(values, p, n):
-    """sum_s dE/dp_s (x) p_s / n: G (x) R strains the internal shift as well, differentiation at fixed p does not."""
+    """sum_s dE/dp_s (x) p_s / n: G (x) R strains the internal shift as well, differentiation at
+    fixed p does not.
+    """
     if n == 1:
         return 0.0
     gradient = -values[9:].reshape(n, 3)
@@ -139,14 +178,20 @@ def test_two_dimensions():
     crystal = Crystal.equilibrium(potential)
     observations = training_set(potential, crystal, "vacancy", 8, count=3)
     by_kind = {o.kind: o.observe(potential) for o in observations}
-    assert set(by_kind) == set(KINDS) and by_kind["V"].shape == (4,) and by_kind["F"].shape == (63 * 2,)
+    assert (
+        set(by_kind) == set(KINDS)
+        and by_kind["V"].shape == (4,)
+        and by_kind["F"].shape == (63 * 2,)
+    )
     assert all(np.isfinite(v).all() for v in by_kind.values())
     assert Virial(crystal, np.eye(2)).observe(potential) == pytest.approx(np.zeros(4), abs=1e-10)
 
 
 def test_refusals():
     potential, crystal, _, _, _ = setting("W")
-    with pytest.raises(ValueError, match="force constants is 15.83 A thick, thinner than 4 x the cutoff 4.40"):
+    with pytest.raises(
+        ValueError, match="force constants is 15.83 A thick, thinner than 4 x the cutoff 4.40"
+    ):
         ForceConstants(crystal, Supercell(crystal, 5)).observe(potential)
     same = ForceConstants(crystal, Supercell(crystal, 6)).observe(potential)
     np.testing.assert_array_equal(same, ForceConstants(crystal).observe(potential))
@@ -157,12 +202,17 @@ def test_refusals():
 
 # --- training sets -------------------------------------------------------------------------------------------------------
 
+
 def test_training_sets_are_seeded():
     potential, crystal, _, _, _ = setting("W")
-    make = lambda seed: [c.positions for c in defect_configurations(potential, crystal, "vacancy", 3, count=4, seed=seed)]  # noqa: E731
+    make = lambda seed: [
+        c.positions
+        for c in defect_configurations(potential, crystal, "vacancy", 3, count=4, seed=seed)
+    ]
     one, again, other = make(5), make(5), make(6)
     assert all((a == b).all() for a, b in zip(one, again))
-    assert (one[0] == other[0]).all() and (one[1] != other[1]).all()       # the first one is not rattled
+    # the first one is not rattled
+    assert (one[0] == other[0]).all() and (one[1] != other[1]).all()
     with pytest.raises(ValueError, match="count = 0"):
         defect_configurations(potential, crystal, "vacancy", 3, count=0)
 
@@ -185,17 +235,22 @@ def test_configurations_are_evaluated_once_for_energy_and_forces():
         def sites(self, R, offsets):
             self.calls += 1
             return potential.sites(R, offsets)
+
     counting = Counting()
     for o in observations[:3]:
         o.observe(counting)
-    assert counting.calls == 2                                       # the cell, and the crystal's reference energy
+    # the cell, and the crystal's reference energy
+    assert counting.calls == 2
     assert setting("W")[1].energy_per_atom(potential) == pytest.approx(-8.759033, abs=1e-6)
 
 
 # --- a fifth kind --------------------------------------------------------------------------------------------------------
 
+
 class OnSiteStiffness:
-    """Trace of the on-site force constants, eV/A^2: a kind of observation the library has never heard of."""
+    """Trace of the on-site force constants, eV/A^2: a kind of observation the library has never
+    heard of.
+    """
 
     kind, label = "K0", "On-site stiffness"
 
@@ -216,7 +271,7 @@ def test_a_new_kind_of_observation_is_one_class():
     without = fit_blocks(blocks, basis, "EF", potential, crystal)
     fit = fit_blocks(blocks, basis, ("E", "F", "K0"), potential, crystal, weights={"K0": 100.0})
     assert fit.errors["K0"] < 1e-3 * without.errors["K0"]
-    wanted, = OnSiteStiffness(crystal).observe(potential)
+    (wanted,) = OnSiteStiffness(crystal).observe(potential)
     assert OnSiteStiffness(crystal).observe(fit.model) == pytest.approx([wanted], rel=1e-4)
     theta, _, _ = solve(blocks, {"E": 10.0, "F": 1.0, "K0": 100.0}, basis.prior)
     np.testing.assert_array_equal(theta, fit.model.theta)

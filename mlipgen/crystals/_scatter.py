@@ -1,11 +1,14 @@
 """Gather from sites to pairs and scatter back (numba; compiled once and cached)."""
+
 import numpy as np
 from numba import njit
 
 
 @njit(cache=True, nogil=True)
 def add_outflow(out, G, i, j):
-    """out[i] += G, out[j] -= G for G of shape (n_pairs, m), out (n_sites, m); float64 or complex128."""
+    """out[i] += G, out[j] -= G for G of shape (n_pairs, m), out (n_sites, m); float64 or
+    complex128.
+    """
     for p in range(G.shape[0]):
         a, b = i[p], j[p]
         for k in range(G.shape[1]):
@@ -15,7 +18,9 @@ def add_outflow(out, G, i, j):
 
 @njit(cache=True, nogil=True)
 def gather_vectors(x, i, j, shift):
-    """x[j] - x[i] + shift for x (n_sites, d), shift (n_pairs, d), float64: one pass over memory instead of four."""
+    """x[j] - x[i] + shift for x (n_sites, d), shift (n_pairs, d), float64: one pass over memory
+    instead of four.
+    """
     out = np.empty_like(shift)
     for p in range(shift.shape[0]):
         a, b = i[p], j[p]

@@ -1,4 +1,5 @@
 """The geometry of periodic cells: thickness, nearest images."""
+
 from itertools import product
 
 import numpy as np
@@ -10,11 +11,15 @@ def thickness(cell):
 
 
 def require_thickness(cell, cutoff, factor=2.0, what="cell"):
-    """Refuse a cell thinner than `factor` cutoffs: an atom would see two images of the same neighbour."""
+    """Refuse a cell thinner than `factor` cutoffs: an atom would see two images of the same
+    neighbour.
+    """
     thin = thickness(cell).min()
     if thin < factor * cutoff:
-        raise ValueError(f"{what} is {thin:.2f} A thick, thinner than {factor:g} x the cutoff {cutoff:.2f} A; "
-                         "repeat the unit cell more often or use a shorter cutoff")
+        raise ValueError(
+            f"{what} is {thin:.2f} A thick, thinner than {factor:g} x the cutoff {cutoff:.2f} A; "
+            "repeat the unit cell more often or use a shorter cutoff"
+        )
 
 
 def minimum_image(vectors, cell):
@@ -22,7 +27,8 @@ def minimum_image(vectors, cell):
     near = vectors - np.rint(vectors @ np.linalg.inv(cell)) @ cell
     if np.allclose(cell, np.diag(np.diag(cell))):
         return near
-    images = np.array(list(product((-1, 0, 1), repeat=len(cell)))) @ cell  # skew cells: look at the next images too
+    # skew cells: look at the next images too
+    images = np.array(list(product((-1, 0, 1), repeat=len(cell)))) @ cell
     best = near.copy()
     for shift in images:
         closer = ((near + shift) ** 2).sum(-1) < (best**2).sum(-1) - 1e-12

@@ -1,7 +1,9 @@
 """Point defects: a list of atoms that remembers which site of the supercell each atom belongs to.
 
-Everything is in angstrom; positions have shape (n_atoms, d), d = 2 or 3, and become ASE `Atoms` on request.
+Everything is in angstrom; positions have shape (n_atoms, d), d = 2 or 3, and become ASE `Atoms` on
+request.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +17,8 @@ class Defect:
     """Atoms of a supercell with a defect, before relaxation.
 
     positions : (n_atoms, d), A           the starting sites; displacements u are measured from here
-    lattice_index : (n_atoms,)            site of the homogeneous supercell each atom belongs to (a dumbbell shares one)
+    lattice_index : (n_atoms,)            site of the homogeneous supercell each atom belongs to (a
+                                          dumbbell shares one)
     homogeneous : Supercell
     centre : (d,), A
     """
@@ -39,16 +42,25 @@ class Defect:
 
     @property
     def occupation(self):
-        """Atoms on each site of the homogeneous supercell, shape (n_sites,): 0 vacant, 2 a dumbbell."""
+        """Atoms on each site of the homogeneous supercell, shape (n_sites,): 0 vacant, 2 a
+        dumbbell.
+        """
         return np.bincount(self.lattice_index, minlength=len(self.homogeneous))
 
     def sum_on_sites(self, values):
-        """Sums of atomic values (n_atoms, d) over the atoms of each site of the homogeneous supercell: (n_sites, d)."""
-        return np.stack([np.bincount(self.lattice_index, column, len(self.homogeneous)) for column in values.T], axis=1)
+        """Sums of atomic values (n_atoms, d) over the atoms of each site of the homogeneous
+        supercell: (n_sites, d).
+        """
+        return np.stack(
+            [np.bincount(self.lattice_index, column, len(self.homogeneous)) for column in values.T],
+            axis=1,
+        )
 
     def atoms(self, positions=None):
         """ASE Atoms at the starting sites or at `positions` (n_atoms, d)."""
-        return as_atoms(self.crystal.symbol, self.positions if positions is None else positions, self.cell)
+        return as_atoms(
+            self.crystal.symbol, self.positions if positions is None else positions, self.cell
+        )
 
     def distance(self):
         """Distance of every atom from the defect centre, shape (n_atoms,), A."""
@@ -58,22 +70,36 @@ class Defect:
     def from_atoms(cls, atoms, supercell, name="user"):
         """Any ASE Atoms with a defect in the given homogeneous supercell (same cell vectors).
 
-        Each atom is labelled by its nearest site; sites no atom claims are vacancies, sites claimed twice interstitials.
+        Each atom is labelled by its nearest site; sites no atom claims are vacancies, sites claimed
+        twice interstitials.
         """
         d = supercell.crystal.dimension
         if not np.allclose(np.asarray(atoms.cell)[:d, :d], supercell.cell, rtol=1e-6):
-            raise ValueError(f"the cell of the atoms {np.asarray(atoms.cell)[:d, :d].tolist()} is not the supercell's "
-                             f"{supercell.cell.tolist()}; build the Supercell with the lattice constant of the atoms")
+            raise ValueError(
+                f"the cell of the atoms {np.asarray(atoms.cell)[:d, :d].tolist()} is not the "
+                "supercell's "
+                f"{supercell.cell.tolist()}; build the Supercell with the lattice constant of "
+                "the atoms"
+            )
         if set(atoms.symbols) != {supercell.crystal.symbol}:
-            raise ValueError(f"atoms are {sorted(set(atoms.symbols))}, the crystal is {supercell.crystal.symbol}")
+            raise ValueError(
+                f"atoms are {sorted(set(atoms.symbols))}, the crystal is {supercell.crystal.symbol}"
+            )
         x = atoms.positions[:, :d]
-        site = np.array([np.argmin((minimum_image(supercell.positions - p, supercell.cell) ** 2).sum(1)) for p in x])
+        site = np.array(
+            [
+                np.argmin((minimum_image(supercell.positions - p, supercell.cell) ** 2).sum(1))
+                for p in x
+            ]
+        )
         counts = np.bincount(site, minlength=len(supercell))
         odd = np.flatnonzero(counts != 1)
         if not len(odd):
             raise ValueError("every site of the supercell holds one atom: there is no defect")
         first = supercell.positions[odd[0]]
-        centre = first + minimum_image(supercell.positions[odd] - first, supercell.cell).mean(axis=0)
+        centre = first + minimum_image(supercell.positions[odd] - first, supercell.cell).mean(
+            axis=0
+        )
         return cls(name, x.copy(), site, supercell, centre)
 
 
@@ -91,31 +117,48 @@ def vacancy(supercell):
 def divacancy(supercell):
     """Two neighbouring atoms missing."""
     first = supercell.central_site()
-    r = np.linalg.norm(minimum_image(supercell.positions - supercell.positions[first], supercell.cell), axis=1)
-    return _remove(supercell, [first, int(np.flatnonzero(np.isclose(r, supercell.crystal.shells[0]))[0])], "divacancy")
+    r = np.linalg.norm(
+        minimum_image(supercell.positions - supercell.positions[first], supercell.cell), axis=1
+    )
+    return _remove(
+        supercell,
+        [first, int(np.flatnonzero(np.isclose(r, supercell.crystal.shells[0]))[0])],
+        "divacancy",
+    )
 
 
 def dumbbell(supercell, direction="111", separation=0.75):
     """Two atoms share one site, displaced along +-direction (an interstitial).
 
     direction : str       Miller digits "100", "110" or "111" (2D: "10" or "11")
-    separation : float    distance of the two atoms before relaxation, in nearest-neighbour distances
+    separation : float    distance of the two atoms before relaxation, in nearest-neighbour
+                          distances
     """
     d = supercell.crystal.dimension
     allowed = ("10", "01", "11") if d == 2 else ("100", "010", "001", "110", "101", "011", "111")
     if direction not in allowed:
-        raise ValueError(f"dumbbell direction {direction!r} is unknown; choose one of {', '.join(allowed)}")
+        raise ValueError(
+            f"dumbbell direction {direction!r} is unknown; choose one of {', '.join(allowed)}"
+        )
     axis = np.array([int(c) for c in direction], float)
     axis *= 0.5 * separation * supercell.crystal.shells[0] / np.linalg.norm(axis)
     site = supercell.central_site()
     positions = np.vstack([supercell.positions, supercell.positions[site] - axis])
     positions[site] += axis
-    return Defect(f"dumbbell-{direction}", positions, np.append(np.arange(len(supercell)), site), supercell,
-                  supercell.positions[site])
+    return Defect(
+        f"dumbbell-{direction}",
+        positions,
+        np.append(np.arange(len(supercell)), site),
+        supercell,
+        supercell.positions[site],
+    )
 
 
-DEFECTS = {"vacancy": vacancy, "divacancy": divacancy,
-           **{f"dumbbell-{m}": (lambda cell, m=m: dumbbell(cell, m)) for m in ("100", "110", "111")}}
+DEFECTS = {
+    "vacancy": vacancy,
+    "divacancy": divacancy,
+    **{f"dumbbell-{m}": (lambda cell, m=m: dumbbell(cell, m)) for m in ("100", "110", "111")},
+}
 
 
 def build_defect(name, supercell):

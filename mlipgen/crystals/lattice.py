@@ -1,7 +1,9 @@
 """Homogeneous crystals (the book's chapter 2).
 
-A homogeneous crystal is a periodic cell with a basis.  Lengths in angstrom; positions have shape (n_sites, d), d = 2 or 3.
+A homogeneous crystal is a periodic cell with a basis.  Lengths in angstrom; positions have shape
+(n_sites, d), d = 2 or 3.
 """
+
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -16,7 +18,13 @@ from .cells import thickness
 STRUCTURES = ("bcc", "fcc", "hcp", "diamond", "triangular")
 
 #: Volume (2D: area) per atom in units of a^d; hcp at the ideal axial ratio.
-_VOLUME = {"bcc": 1 / 2, "fcc": 1 / 4, "hcp": np.sqrt(1 / 2), "diamond": 1 / 8, "triangular": np.sqrt(3) / 2}
+_VOLUME = {
+    "bcc": 1 / 2,
+    "fcc": 1 / 4,
+    "hcp": np.sqrt(1 / 2),
+    "diamond": 1 / 8,
+    "triangular": np.sqrt(3) / 2,
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +46,13 @@ class Crystal:
 
     def __post_init__(self):
         if self.structure not in STRUCTURES:
-            raise ValueError(f"structure {self.structure!r} is unknown; choose one of {', '.join(STRUCTURES)}")
+            raise ValueError(
+                f"structure {self.structure!r} is unknown; choose one of {', '.join(STRUCTURES)}"
+            )
         if not 0.1 < self.a < 20.0:
-            raise ValueError(f"lattice constant a = {self.a} A is outside 0.1 ... 20 A; lengths are in angstrom")
+            raise ValueError(
+                f"lattice constant a = {self.a} A is outside 0.1 ... 20 A; lengths are in angstrom"
+            )
         if self.structure == "hcp" and self.c is None:
             object.__setattr__(self, "c", self.a * np.sqrt(8 / 3))
 
@@ -72,7 +84,8 @@ class Crystal:
     @cached_property
     def sublattice(self):
         """Which atom of the *primitive* basis each basis atom is a translate of, shape (n_basis,)."""
-        if self.structure == "diamond":  # fcc + (1/4, 1/4, 1/4): the two sublattices differ by that shift
+        # fcc + (1/4, 1/4, 1/4): the two sublattices differ by that shift
+        if self.structure == "diamond":
             return np.rint(4 * self.basis.sum(axis=1) / self.a).astype(int) % 2
         return np.arange(2) if self.structure == "hcp" else np.zeros(len(self.basis), int)
 
@@ -100,7 +113,8 @@ class Crystal:
         return np.concatenate(R), np.array(offsets), np.concatenate(b), np.concatenate(n)
 
     def locate(self, x):
-        """Which sites of the infinite crystal stand at the positions x (n, d), A: cells (n, d) int and basis indices (n,).
+        """Which sites of the infinite crystal stand at the positions x (n, d), A: cells (n, d) int
+        and basis indices (n,).
 
         Raises ValueError for a position that is no site.
         """
@@ -111,7 +125,9 @@ class Crystal:
         cells = np.rint(gap).astype(int)
         if len(gap) and np.abs(gap - cells).max() > 1e-6:
             off = np.abs(gap - cells).max(axis=1).argmax()
-            raise ValueError(f"{np.asarray(x[off]).tolist()} A is not a site of the {self.structure} lattice")
+            raise ValueError(
+                f"{np.asarray(x[off]).tolist()} A is not a site of the {self.structure} lattice"
+            )
         return cells, k
 
     @cached_property
@@ -126,9 +142,11 @@ class Crystal:
         return 1.2 * self.shells[1]
 
     def energy_per_atom(self, model):
-        """V^h(0): site energy of the infinite crystal (mean over sublattices), eV; a basis gives one number a function, (K,).
+        """V^h(0): site energy of the infinite crystal (mean over sublattices), eV; a basis gives
+        one number a function, (K,).
 
-        At this crystal's lattice constant, whichever model is asked: learned models are compared at the *reference's*.
+        At this crystal's lattice constant, whichever model is asked: learned models are compared at
+        the *reference's*.
         """
         R, offsets, _, _ = self.stencil(model.cutoff, self.primitive_atoms)
         return model.sites(R, offsets)[0].mean(axis=0)
@@ -144,12 +162,15 @@ class Crystal:
 
         Parameters
         ----------
-        potential : SitePotential     carries symbol, structure and a first guess of the lattice constant
-        structure : str               another lattice than the potential's own: its guess is kept at the same volume per atom
+        potential : SitePotential     carries symbol, structure and a first guess of the lattice
+                                      constant
+        structure : str               another lattice than the potential's own: its guess is kept at
+                                      the same volume per atom
         a : float, A                  another first guess of the lattice constant
         around : float                relative width of the search around that guess
 
-        The energy is least in a (hcp: the stress is zero); other strains and displacements may still lower it, as for bcc copper.
+        The energy is least in a (hcp: the stress is zero); other strains and displacements may
+        still lower it, as for bcc copper.
 
         Raises
         ------
@@ -157,34 +178,53 @@ class Crystal:
         """
         natural = getattr(potential, "structure", None)
         structure = structure or natural
-        guess, ratio = _first_guess(potential, structure, natural) if a is None else a, np.sqrt(8 / 3)
-        make = lambda a, c=None: cls(potential.symbol, structure, a, c)  # noqa: E731
+        guess, ratio = (
+            _first_guess(potential, structure, natural) if a is None else a,
+            np.sqrt(8 / 3),
+        )
+        make = lambda a, c=None: cls(potential.symbol, structure, a, c)
         if structure == "hcp":
-            work = lambda s: make(guess * s[0], guess * ratio * s[1]).pressure_work(potential)  # noqa: E731
-            scale = minimize_scalar(lambda s: make(guess * s).energy_per_atom(potential),
-                                    bounds=(1 - around, 1 + around), method="bounded").x
+            work = lambda s: make(guess * s[0], guess * ratio * s[1]).pressure_work(potential)
+            scale = minimize_scalar(
+                lambda s: make(guess * s).energy_per_atom(potential),
+                bounds=(1 - around, 1 + around),
+                method="bounded",
+            ).x
             found = root(lambda s: [work(s)[:2].sum(), work(s)[2]], [scale, scale], tol=1e-13)
             if np.abs(found.fun).max() > 1e-8:
-                raise ValueError(f"no hcp equilibrium of {potential.symbol} near a = {guess:.3f} A: {found.message}; "
-                                 "give another structure, or a better first guess a=...")
+                raise ValueError(
+                    f"no hcp equilibrium of {potential.symbol} near a = {guess:.3f} A: "
+                    f"{found.message}; "
+                    "give another structure, or a better first guess a=..."
+                )
             return make(guess * found.x[0], guess * ratio * found.x[1])
         scan = guess * np.linspace(1 - around, 1 + around, 25)
         k = int(np.argmin([make(a).energy_per_atom(potential) for a in scan]))
         if k in (0, len(scan) - 1):
-            raise ValueError(f"no equilibrium of {structure} {potential.symbol} between {scan[0]:.3f} and {scan[-1]:.3f} A; "
-                             "give another structure, or a better first guess a=...")
-        work = lambda a: make(a).pressure_work(potential).sum()  # noqa: E731
+            raise ValueError(
+                f"no equilibrium of {structure} {potential.symbol} between {scan[0]:.3f} and "
+                f"{scan[-1]:.3f} A; "
+                "give another structure, or a better first guess a=..."
+            )
+        work = lambda a: make(a).pressure_work(potential).sum()
         return make(float(brentq(work, scan[k - 1], scan[k + 1], xtol=1e-14, rtol=1e-14)))
 
 
 def _first_guess(potential, structure, natural):
-    """The potential's guess of the lattice constant, at the same volume per atom when its own lattice is another."""
+    """The potential's guess of the lattice constant, at the same volume per atom when its own
+    lattice is another.
+    """
     guess = getattr(potential, "a0_guess", None)
     if structure not in STRUCTURES or guess is None:
-        raise ValueError(f"{type(potential).__name__} of {potential.symbol} has structure {structure!r} and first guess {guess} of its "
-                         f"lattice constant: give structure= (one of {', '.join(STRUCTURES)}) and a= (A)")
+        raise ValueError(
+            f"{type(potential).__name__} of {potential.symbol} has structure {structure!r} and "
+            f"first guess {guess} of its "
+            f"lattice constant: give structure= (one of {', '.join(STRUCTURES)}) and a= (A)"
+        )
     if natural in (None, structure):
         return guess
     if (natural == "triangular") != (structure == "triangular"):
-        raise ValueError(f"{potential.symbol} is {natural}: no {structure} crystal of it, the dimensions differ")
+        raise ValueError(
+            f"{potential.symbol} is {natural}: no {structure} crystal of it, the dimensions differ"
+        )
     return guess * (_VOLUME[natural] / _VOLUME[structure]) ** (1 / 3)

@@ -1,4 +1,7 @@
-"""Neighbour stencils with a skin: built once, checked at every use, rebuilt when an atom moved too far."""
+"""Neighbour stencils with a skin: built once, checked at every use, rebuilt when an atom moved too
+far.
+"""
+
 import numpy as np
 from vesin import NeighborList
 
@@ -11,7 +14,8 @@ class Neighbours:
     positions : (n_sites, d), A
     cell : (d, d), A             rows are lattice vectors
     cutoff : float, A            every pair closer than this is always present
-    skin : float, A              extra reach; as soon as an atom has moved by more than half of it, the list is rebuilt
+    skin : float, A              extra reach; as soon as an atom has moved by more than half of it,
+                                 the list is rebuilt
     pbc : (d,) of bool           periodic directions; default all
 
     Attributes
@@ -33,11 +37,15 @@ class Neighbours:
         full, box = np.zeros((n, 3)), np.eye(3)
         full[:, :d], box[:d, :d] = positions, self.cell
         i, j, S = NeighborList(cutoff=self.cutoff + self.skin, full_list=True).compute(
-            full, box, self.pbc + [False] * (3 - d), quantities="ijS")
-        order = np.argsort(i, kind="stable")  # vesin orders by half pairs; kernels want one run of pairs a site
+            full, box, self.pbc + [False] * (3 - d), quantities="ijS"
+        )
+        # vesin orders by half pairs; kernels want one run of pairs a site
+        order = np.argsort(i, kind="stable")
         self.i, self.j = i[order].astype(np.int64), j[order].astype(np.int64)
         self.shift = np.ascontiguousarray(S[order, :d] @ self.cell)
-        self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(np.int64)
+        self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(
+            np.int64
+        )
         self.built_at = positions.copy()
         self.builds += 1
 
@@ -53,12 +61,17 @@ class Neighbours:
             self._build(positions)
 
     def piece(self, positions, sites=slice(None)):
-        """Of some consecutive sites of a list that was checked: the vectors, their offsets, and the slice of their pairs."""
+        """Of some consecutive sites of a list that was checked: the vectors, their offsets, and the
+        slice of their pairs.
+        """
         from ._scatter import gather_vectors
+
         first, last, _ = sites.indices(len(self.built_at))
-        offsets = self.offsets[first:last + 1]
+        offsets = self.offsets[first : last + 1]
         pairs = slice(offsets[0], offsets[-1])
-        R = gather_vectors(np.ascontiguousarray(positions, float), self.i[pairs], self.j[pairs], self.shift[pairs])
+        R = gather_vectors(
+            np.ascontiguousarray(positions, float), self.i[pairs], self.j[pairs], self.shift[pairs]
+        )
         return R, offsets - offsets[0], pairs
 
     def differences(self, u):
@@ -66,12 +79,20 @@ class Neighbours:
         return u[self.j] - u[self.i]
 
     def divergence(self, G, pairs=slice(None), out=None):
-        """Adjoint of `differences`: out_l = sum_{pairs of l} G - sum_{pairs towards l} G = forces for G = dV/dR.
+        """Adjoint of `differences`: out_l = sum_{pairs of l} G - sum_{pairs towards l} G = forces
+        for G = dV/dR.
 
-        G : (n_pairs, ...) -> (n_sites, ...); G may belong to a slice of the pairs only, and be added to `out`
+        G : (n_pairs, ...) -> (n_sites, ...); G may belong to a slice of the pairs only, and be
+            added to `out`
         """
         from ._scatter import add_outflow
+
         n, m = len(self.built_at), int(np.prod(G.shape[1:]))
         out = np.zeros((n,) + G.shape[1:], G.dtype) if out is None else out
-        add_outflow(out.reshape(n, m), np.ascontiguousarray(G.reshape(len(G), m)), self.i[pairs], self.j[pairs])
+        add_outflow(
+            out.reshape(n, m),
+            np.ascontiguousarray(G.reshape(len(G), m)),
+            self.i[pairs],
+            self.j[pairs],
+        )
         return out

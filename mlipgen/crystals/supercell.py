@@ -2,6 +2,7 @@
 
 Sites are numbered cell by cell, so that a Fourier transform over cells is a reshape.
 """
+
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,9 @@ from .lattice import Crystal
 
 @dataclass(frozen=True)
 class Supercell:
-    """n1 x n2 (x n3) conventional cells of a crystal with periodic boundaries; site = cell * n_basis + basis atom."""
+    """n1 x n2 (x n3) conventional cells of a crystal with periodic boundaries; site = cell *
+    n_basis + basis atom.
+    """
 
     crystal: Crystal
     n: tuple
@@ -21,7 +24,10 @@ class Supercell:
     def __post_init__(self):
         n = (self.n,) * self.crystal.dimension if np.isscalar(self.n) else tuple(self.n)
         if len(n) != self.crystal.dimension or any(int(m) != m or m < 1 for m in n):
-            raise ValueError(f"supercell size {self.n!r}: give a positive integer or {self.crystal.dimension} of them")
+            raise ValueError(
+                f"supercell size {self.n!r}: give a positive integer or {self.crystal.dimension} "
+                "of them"
+            )
         object.__setattr__(self, "n", tuple(int(m) for m in n))
 
     @property
@@ -30,7 +36,9 @@ class Supercell:
 
     @cached_property
     def positions(self):
-        grid = np.stack(np.meshgrid(*(np.arange(m) for m in self.n), indexing="ij"), -1).reshape(-1, len(self.n))
+        grid = np.stack(np.meshgrid(*(np.arange(m) for m in self.n), indexing="ij"), -1).reshape(
+            -1, len(self.n)
+        )
         return ((grid @ self.crystal.cell)[:, None] + self.crystal.basis).reshape(-1, len(self.n))
 
     def __len__(self):
@@ -43,7 +51,9 @@ class Supercell:
 
 
 def as_atoms(symbol, positions, cell):
-    """ASE Atoms from (n, d) positions and a (d, d) cell; two-dimensional ones lie in the plane z = 0."""
+    """ASE Atoms from (n, d) positions and a (d, d) cell; two-dimensional ones lie in the plane z =
+    0.
+    """
     d = positions.shape[1]
     full, box = np.zeros((len(positions), 3)), np.diag([1.0, 1.0, 10.0])
     full[:, :d], box[:d, :d] = positions, cell
@@ -61,10 +71,15 @@ def translations(crystal):
 
 
 def translated(supercell, rho):
-    """Index of the site at l + rho for every site l of the supercell, shape (n_sites,); rho a lattice translation."""
+    """Index of the site at l + rho for every site l of the supercell, shape (n_sites,); rho a
+    lattice translation.
+    """
     n = np.array(supercell.n)
     try:
         cells, k = supercell.crystal.locate(supercell.positions + rho)
     except ValueError as error:
-        raise ValueError(f"rho = {np.asarray(rho).tolist()} A is not a translation of the {supercell.crystal.structure} lattice: {error}") from None
+        raise ValueError(
+            f"rho = {np.asarray(rho).tolist()} A is not a translation of the "
+            f"{supercell.crystal.structure} lattice: {error}"
+        ) from None
     return np.ravel_multi_index(tuple((cells % n).T), tuple(n)) * len(supercell.crystal.basis) + k

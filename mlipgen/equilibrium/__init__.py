@@ -1,4 +1,5 @@
 """Minimisers and their response: relaxation, energy norm, stability, far field (chapter 4)."""
+
 from ..failures import LeftBasin, NotConverged, Unstable
 from .eigenvalues import extreme_eigenvalue
 from .elasticity import continuum_prediction, elastic_dipole, green_gradient, lattice_prediction
@@ -10,8 +11,28 @@ from .response import hessian_at, linear_response
 from .stability import lattice_stability, soft_fields, stability_constant
 
 __all__ = [
-    "EnergyNorm", "Equilibrium", "FarField", "LatticeGreen", "LeftBasin", "NotConverged", "Unstable", "continuum_prediction",
-    "elastic_dipole", "extreme_eigenvalue", "far_field", "formation_energy", "gram_table", "green_gradient", "hessian_at",
-    "lattice_displacement", "lattice_prediction", "lattice_stability", "linear_response", "on_lattice", "ramp", "relax",
-    "soft_fields", "stability_constant",
+    "EnergyNorm",
+    "Equilibrium",
+    "FarField",
+    "LatticeGreen",
+    "LeftBasin",
+    "NotConverged",
+    "Unstable",
+    "continuum_prediction",
+    "elastic_dipole",
+    "extreme_eigenvalue",
+    "far_field",
+    "formation_energy",
+    "gram_table",
+    "green_gradient",
+    "hessian_at",
+    "lattice_displacement",
+    "lattice_prediction",
+    "lattice_stability",
+    "linear_response",
+    "on_lattice",
+    "ramp",
+    "relax",
+    "soft_fields",
+    "stability_constant",
 ]

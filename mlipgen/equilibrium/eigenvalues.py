@@ -1,4 +1,5 @@
 """Extreme eigenvalues of operators on displacement fields."""
+
 import numpy as np
 from scipy.linalg import eigh
 
@@ -6,17 +7,26 @@ from ..failures import NotConverged, Unstable
 
 
 def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0, start=()):
-    """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson method, and its vector.
+    """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson
+    method, and its vector.
 
-    A, B : callables (n, d) -> (n, d), symmetric, B positive;  P : callable, a preconditioner of B (the lattice Green's function)
+    A, B : callables (n, d) -> (n, d), symmetric, B positive;  P : callable, a preconditioner of B
+        (the lattice Green's function)
     end : "largest", "smallest" or "modulus" (of largest absolute value)
-    start : sequence of (n, d)     first guesses; without a component along the wanted mode the method may stop at another one
-    tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be further out by this much
+    start : sequence of (n, d)     first guesses; without a component along the wanted mode the
+                                   method may stop at another one
+    tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be
+                          further out by this much
 
-    Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J. Comput. Phys. 17, 87 (1975).
+    Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J.
+    Comput. Phys. 17, 87 (1975).
     """
-    centre = lambda v: v - v.mean(axis=0)  # noqa: E731
-    pick = {"largest": lambda v: -1, "smallest": lambda v: 0, "modulus": lambda v: int(np.argmax(np.abs(v)))}[end]
+    centre = lambda v: v - v.mean(axis=0)
+    pick = {
+        "largest": lambda v: -1,
+        "smallest": lambda v: 0,
+        "modulus": lambda v: int(np.argmax(np.abs(v))),
+    }[end]
     guesses = [*start, P(np.random.default_rng(seed).standard_normal(shape))]
     new, V, AV, BV = centre(guesses.pop()), [], [], []
     for _ in range(most):
@@ -26,7 +36,10 @@ def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, s
         Bn = centre(B(new))
         square = (new * Bn).sum()
         if not square > 0:
-            raise Unstable("the operator that eigenvalues are measured by has a negative direction: not a stable equilibrium")
+            raise Unstable(
+                "the operator that eigenvalues are measured by has a negative direction: not a "
+                "stable equilibrium"
+            )
         size = np.sqrt(square)
         V.append(new / size), BV.append(Bn / size), AV.append(centre(A(V[-1])))
         if guesses:
@@ -34,7 +47,7 @@ def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, s
             continue
         values, vectors = eigh(np.tensordot(np.array(V), np.array(AV), axes=([1, 2], [1, 2])))
         k = pick(values)
-        combine = lambda W: np.tensordot(vectors[:, k], np.array(W), axes=1)  # noqa: E731
+        combine = lambda W: np.tensordot(vectors[:, k], np.array(W), axes=1)
         residual = combine(AV) - values[k] * combine(BV)
         new = centre(P(residual))
         # With P close to B^-1, <r, P r> bounds the square of the distance to the spectrum.

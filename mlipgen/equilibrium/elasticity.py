@@ -1,4 +1,7 @@
-"""The continuum beside the lattice: the elastic dipole that sets the far field's strength, and what elasticity predicts."""
+"""The continuum beside the lattice: the elastic dipole that sets the far field's strength, and what
+elasticity predicts.
+"""
+
 import numpy as np
 
 from ..crystals import Neighbours, minimum_image, translated, translations
@@ -8,8 +11,10 @@ from ..potentials.derivatives import elastic_tensor, hessian_vector, virial
 def elastic_dipole(potential, equilibrium, method="stress"):
     """Elastic dipole tensor P (d, d), eV: the strength of the far field, u_i = -P_jk d_k G_ij.
 
-    method : "stress"     P = -dE/dF of the relaxed cell at fixed shape (a stress-free crystal exerts none)
-             "kanzaki"    first moment of the forces that would hold u in the harmonic crystal (one atom a primitive cell:
+    method : "stress"     P = -dE/dF of the relaxed cell at fixed shape (a stress-free crystal
+                          exerts none)
+             "kanzaki"    first moment of the forces that would hold u in the harmonic crystal (one
+                          atom a primitive cell:
                           elsewhere the moment depends on how the core's atoms are labelled)
     Both converge to the same tensor as the cell grows, with errors N^(-d).
     """
@@ -21,18 +26,25 @@ def elastic_dipole(potential, equilibrium, method="stress"):
         raise ValueError(f"method {method!r} is unknown; choose 'stress' or 'kanzaki'")
     cell = defect.homogeneous
     if len(cell.crystal.primitive_atoms) > 1:
-        raise ValueError(f"Kanzaki forces need one atom a primitive cell, {cell.crystal.structure} has "
-                         f"{len(cell.crystal.primitive_atoms)}: use method='stress'")
+        raise ValueError(
+            f"Kanzaki forces need one atom a primitive cell, {cell.crystal.structure} has "
+            f"{len(cell.crystal.primitive_atoms)}: use method='stress'"
+        )
     u = defect.sum_on_sites(equilibrium.u) / np.maximum(defect.occupation, 1)[:, None]
-    f = hessian_vector(potential, Neighbours(cell.positions, cell.cell, potential.cutoff), cell.positions, u)
+    f = hessian_vector(
+        potential, Neighbours(cell.positions, cell.cell, potential.cutoff), cell.positions, u
+    )
     return f.T @ minimum_image(cell.positions - defect.centre, cell.cell)
 
 
 def green_gradient(A, x, points=32):
-    """Gradient d_k G_ij of the continuum Green's function at x (n, d): shape (n, d, d, d) = (n, i, j, k).
+    """Gradient d_k G_ij of the continuum Green's function at x (n, d): shape (n, d, d, d) = (n, i,
+    j, k).
 
-    A : (d, d, d, d), eV/A^d, d2W / dF_iJ dF_kL.  d = 3: Barnett's line integral (Phys. Status Solidi B 49, 741, 1972);
-    d = 2: the same by the plane-wave expansion of log r.  Trapezoidal sums over a circle: exponentially accurate, with
+    A : (d, d, d, d), eV/A^d, d2W / dF_iJ dF_kL.  d = 3: Barnett's line integral (Phys. Status
+        Solidi B 49, 741, 1972);
+    d = 2: the same by the plane-wave expansion of log r.  Trapezoidal sums over a circle:
+    exponentially accurate, with
     32 points to 1e-8 even for lead (anisotropy 4.1) and to machine precision for tungsten.
     """
     x = np.atleast_2d(x)
@@ -41,11 +53,14 @@ def green_gradient(A, x, points=32):
     angle = np.pi * (np.arange(points) + 0.5) / points  # integrands have period pi
     d = x.shape[1]
     table = np.ascontiguousarray(A.transpose(1, 3, 0, 2)).reshape(d * d, d * d)
-    contract = lambda v, w: ((v[:, :, None] * w[:, None]).reshape(-1, d * d) @ table).reshape(-1, d, d)  # A_iakb v_a w_b  # noqa: E731
+    contract = lambda v, w: ((v[:, :, None] * w[:, None]).reshape(-1, d * d) @ table).reshape(
+        -1, d, d
+    )  # A_iakb v_a w_b
     if d == 2:
         normal = np.stack([-T[:, 1], T[:, 0]], axis=1)
         out = 0.0
-        for a in angle:  # nodes lie symmetrically about the pole at xi.x = 0, which gives the principal value
+        # nodes lie symmetrically about the pole at xi.x = 0, which gives the principal value
+        for a in angle:
             xi = np.cos(a) * normal + np.sin(a) * T
             M = np.linalg.inv(contract(xi, xi))
             out = out + M[..., None] * (xi / (np.sin(a) * r[:, None]))[:, None, None]
@@ -64,7 +79,9 @@ def green_gradient(A, x, points=32):
 
 
 def continuum_prediction(potential, defect, dipole):
-    """Displacement of every atom (n_atoms, d), A, by linear elasticity in an infinite medium: u_i = -P_jk d_k G_ij."""
+    """Displacement of every atom (n_atoms, d), A, by linear elasticity in an infinite medium: u_i =
+    -P_jk d_k G_ij.
+    """
     x = minimum_image(defect.positions - defect.centre, defect.cell)
     x[np.linalg.norm(x, axis=1) < 1e-6] = np.nan  # no prediction at the defect itself
     A = elastic_tensor(potential, defect.crystal)
@@ -74,7 +91,9 @@ def continuum_prediction(potential, defect, dipole):
 
 
 def lattice_prediction(green, defect, dipole):
-    """The same by the periodic lattice's own Green's function: the dipole as forces on the sites next to the defect."""
+    """The same by the periodic lattice's own Green's function: the dipole as forces on the sites
+    next to the defect.
+    """
     cell = defect.homogeneous
     R = translations(cell.crystal)
     moment = np.linalg.inv(2 * R.T @ R)

@@ -1,4 +1,7 @@
-"""The far field of a point defect: decay |D^j u| ~ r^(1-d-j), measured.  Lengths in A, energies in eV."""
+"""The far field of a point defect: decay |D^j u| ~ r^(1-d-j), measured.  Lengths in A, energies in
+eV.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +17,9 @@ def ramp(r, L):
 
 
 def on_lattice(defect, u):
-    """Displacements (n_atoms, d) as a field on the homogeneous sites (n_sites, d); nan where not exactly one atom sits."""
+    """Displacements (n_atoms, d) as a field on the homogeneous sites (n_sites, d); nan where not
+    exactly one atom sits.
+    """
     field = np.full((len(defect.homogeneous), u.shape[1]), np.nan)
     field[defect.lattice_index] = u
     field[defect.occupation != 1] = np.nan
@@ -22,9 +27,13 @@ def on_lattice(defect, u):
 
 
 def lattice_displacement(reference):
-    """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a site has no atom or two."""
+    """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a
+    site has no atom or two.
+    """
     defect, home = reference.defect, reference.defect.homogeneous
-    u = minimum_image(reference.equilibrium.positions - home.positions[defect.lattice_index], home.cell)
+    u = minimum_image(
+        reference.equilibrium.positions - home.positions[defect.lattice_index], home.cell
+    )
     count = defect.occupation
     field = defect.sum_on_sites(u) / np.maximum(count, 1)[:, None]
     for empty in np.flatnonzero(count == 0):
@@ -37,7 +46,8 @@ def lattice_displacement(reference):
 class FarField:
     """|D^j u| (root mean square over the sites of a bin) against the distance from the defect.
 
-    distance : (n_bins,), A;  D : {j: (n_bins,)}, A, j-fold differences along the shortest lattice translations
+    distance : (n_bins,), A;  D : {j: (n_bins,)}, A, j-fold differences along the shortest lattice
+                              translations
     """
 
     distance: np.ndarray
@@ -50,13 +60,15 @@ class FarField:
 
 
 def far_field(equilibrium, orders=(1, 2, 3), bins=24, u=None):
-    """Bin |D^j u| by distance, out to where the periodic images are felt (a third of the cell's thickness).
+    """Bin |D^j u| by distance, out to where the periodic images are felt (a third of the cell's
+    thickness).
 
     Parameters
     ----------
     equilibrium : Equilibrium      (`Reference.equilibrium`)
     orders : sequence of int       the j of D^j
-    u : (n_atoms, d), A            another displacement of the same atoms (a prediction); default the equilibrium's own
+    u : (n_atoms, d), A            another displacement of the same atoms (a prediction); default
+                                   the equilibrium's own
 
     Source: decay |D^j u| <= C (1 + r)^(1 - d - j), Ehrlacher, Ortner and Shapeev 2016.
     """
@@ -77,6 +89,10 @@ def far_field(equilibrium, orders=(1, 2, 3), bins=24, u=None):
         if j in orders:
             with np.errstate(invalid="ignore", divide="ignore"):
                 D[j] = np.sqrt(np.bincount(where[good], size[good], bins) / count)
-                distance = np.exp(np.bincount(where[good], np.log(r[good]), bins) / count) if distance is None else distance
+                distance = (
+                    np.exp(np.bincount(where[good], np.log(r[good]), bins) / count)
+                    if distance is None
+                    else distance
+                )
     full = np.isfinite(distance) & np.all([np.isfinite(v) for v in D.values()], axis=0)
     return FarField(distance[full], {j: v[full] for j, v in D.items()})

@@ -1,4 +1,5 @@
 """The energy norm |Du|."""
+
 import numpy as np
 
 from ..crystals import Neighbours
@@ -6,7 +7,8 @@ from ..potentials.derivatives import ForceConstantTable
 
 
 class EnergyNorm:
-    """|Du| over the pairs of the relaxed reference within 1.2 x the second-neighbour distance, each from both ends.
+    """|Du| over the pairs of the relaxed reference within 1.2 x the second-neighbour distance, each
+    from both ends.
 
     The pair list is fixed, so displacements of different models are compared on the same pairs.
     """
@@ -34,7 +36,9 @@ class EnergyNorm:
         return float(np.sqrt(self.per_site(u).sum()))
 
     def shells(self, u, edges):
-        """|Du| over the sites between consecutive distances `edges` (A) from the defect: shape (len(edges) - 1,)."""
+        """|Du| over the sites between consecutive distances `edges` (A) from the defect: shape
+        (len(edges) - 1,).
+        """
         where = np.digitize(self._distance, edges) - 1
         inside = (where >= 0) & (where < len(edges) - 1)
         return np.sqrt(np.bincount(where[inside], self.per_site(u)[inside], len(edges) - 1))
@@ -42,8 +46,10 @@ class EnergyNorm:
     def reference_scale(self, u, core=0.0):
         """|D ubar| outside the core (A): what errors are compared with.
 
-        An interstitial's |D ubar| inside its core depends on the arbitrary starting sites, so there give the core radius;
-        the core then counts as the part of the energy norm that a displacement of 0.1 A on each core site would have.
+        An interstitial's |D ubar| inside its core depends on the arbitrary starting sites, so there
+        give the core radius;
+        the core then counts as the part of the energy norm that a displacement of 0.1 A on each
+        core site would have.
         """
         site = self.per_site(u)
         n_pairs = np.diff(self._pairs.offsets)

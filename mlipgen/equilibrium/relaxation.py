@@ -1,4 +1,5 @@
 """Preconditioned relaxation, and what it finds."""
+
 from collections import deque
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ SKIN = 0.4  # A; wide enough that a relaxing vacancy never rebuilds its neighbou
 class Equilibrium:
     """A relaxed configuration.
 
-    positions : (n, d), A;  u : (n, d), A, displacement from the defect's starting sites, mean removed
+    positions : (n, d), A;  u : (n, d), A, displacement from the defect's starting sites, mean
+                            removed
     site_energies : (n,), eV;  max_force : eV/A, largest force on an atom;  force_evaluations : int
     """
 
@@ -33,18 +35,31 @@ class Equilibrium:
         return u - u.mean(axis=0)
 
 
-def relax(model, defect, start=None, green=None, tolerance=1e-8, max_evaluations=200, max_move=None, memory=12,
-          max_step=0.25, progress=None):
-    """Relax a defect at fixed cell: limited-memory BFGS with the lattice Green's function as preconditioner.
+def relax(
+    model,
+    defect,
+    start=None,
+    green=None,
+    tolerance=1e-8,
+    max_evaluations=200,
+    max_move=None,
+    memory=12,
+    max_step=0.25,
+    progress=None,
+):
+    """Relax a defect at fixed cell: limited-memory BFGS with the lattice Green's function as
+    preconditioner.
 
     Parameters
     ----------
     model : SitePotential
     defect : Defect
     start : (n, d), A        starting positions; default the defect's sites
-    green : LatticeGreen     of this or a similar model (a reference's serves a fitted model); default: the model's own
+    green : LatticeGreen     of this or a similar model (a reference's serves a fitted model);
+                             default: the model's own
     tolerance : float        eV/A, on the largest force on an atom
-    max_move : float         A; further from the start than this raises `LeftBasin` (default: half a lattice constant)
+    max_move : float         A; further from the start than this raises `LeftBasin` (default: half a
+                             lattice constant)
     progress : callable      called with (force_evaluations, max_force); may raise to cancel
 
     Returns
@@ -56,8 +71,12 @@ def relax(model, defect, start=None, green=None, tolerance=1e-8, max_evaluations
     Unstable, LeftBasin, NotConverged, ValueError (cell thinner than twice the cutoff)
     """
     if not tolerance > 0:
-        raise ValueError(f"tolerance = {tolerance}: give a positive largest force in eV/A, e.g. 1e-8")
-    require_thickness(defect.cell, model.cutoff, what=f"the {'x'.join(map(str, defect.homogeneous.n))} cell")
+        raise ValueError(
+            f"tolerance = {tolerance}: give a positive largest force in eV/A, e.g. 1e-8"
+        )
+    require_thickness(
+        defect.cell, model.cutoff, what=f"the {'x'.join(map(str, defect.homogeneous.n))} cell"
+    )
     P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
     x0 = (defect.positions if start is None else start).copy()
     limit = 0.5 * defect.crystal.a if max_move is None else max_move
@@ -68,34 +87,47 @@ def relax(model, defect, start=None, green=None, tolerance=1e-8, max_evaluations
         nonlocal evaluations
         moved = np.sqrt(((x - x0 - (x - x0).mean(axis=0)) ** 2).sum(axis=1).max())
         if not moved < limit:
-            raise LeftBasin(f"an atom moved {moved:.2f} A, more than {limit:.2f} A: the {defect.name} left its basin")
+            raise LeftBasin(
+                f"an atom moved {moved:.2f} A, more than {limit:.2f} A: the {defect.name} left "
+                "its basin"
+            )
         evaluations += 1
         V, f = energies_and_forces(model, neighbours, x)
         if progress:
             progress(evaluations, np.sqrt((f**2).sum(axis=1).max()))
-        return V, f - f.mean(axis=0)  # the mean is round-off: site energies do not change under translation
+        # the mean is round-off: site energies do not change under translation
+        return V, f - f.mean(axis=0)
 
     x, (V, f) = x0, evaluate(x0)
     history = deque(maxlen=memory)
     while (worst := np.sqrt((f**2).sum(axis=1).max())) >= tolerance:
         if evaluations >= max_evaluations:
-            raise NotConverged(f"largest force {worst:.2e} eV/A after {evaluations} force evaluations, tolerance {tolerance:.1e}")
+            raise NotConverged(
+                f"largest force {worst:.2e} eV/A after {evaluations} force evaluations, "
+                f"tolerance {tolerance:.1e}"
+            )
         p = _two_loop(f, history, P)
         slope = -(f * p).sum()
-        if slope >= 0:  # can happen after a badly curved region: fall back to the preconditioned gradient
+        # can happen after a badly curved region: fall back to the preconditioned gradient
+        if slope >= 0:
             history.clear()
             p = P(f)
             slope = -(f * p).sum()
         t = min(1.0, max_step / np.sqrt((p**2).sum(axis=1).max()))
-        while True:  # backtracking; near convergence energies are round-off, so a smaller slope is accepted as well
+        # backtracking; near convergence energies are round-off, so a smaller slope is accepted as
+        # well
+        while True:
             Vt, ft = evaluate(x + t * p)
             gain, end_slope = (Vt - V).sum(), -(ft * p).sum()
             if gain <= 1e-4 * t * slope or (gain < 1e-10 and abs(end_slope) <= 0.9 * abs(slope)):
                 break
             t *= max(0.1, min(0.5, -0.5 * t * slope / (gain - t * slope)))
             if t < 1e-6 or evaluations >= max_evaluations:
-                raise NotConverged(f"the line search failed at a largest force of {worst:.2e} eV/A, tolerance {tolerance:.1e}: "
-                                   "is the tolerance below rounding, or the model not smooth?")
+                raise NotConverged(
+                    f"the line search failed at a largest force of {worst:.2e} eV/A, tolerance "
+                    f"{tolerance:.1e}: "
+                    "is the tolerance below rounding, or the model not smooth?"
+                )
         s, y = t * p, f - ft
         if (s * y).sum() > 0:
             history.append((s, y, 1.0 / (s * y).sum()))
@@ -104,7 +136,9 @@ def relax(model, defect, start=None, green=None, tolerance=1e-8, max_evaluations
 
 
 def _two_loop(f, history, P):
-    """The L-BFGS direction for the force f, with P as the initial inverse Hessian (Nocedal and Wright, algorithm 7.4)."""
+    """The L-BFGS direction for the force f, with P as the initial inverse Hessian (Nocedal and
+    Wright, algorithm 7.4).
+    """
     q, alphas = f.copy(), []
     for s, y, r in reversed(history):
         alphas.append(r * (s * q).sum())
@@ -116,8 +150,11 @@ def _two_loop(f, history, P):
 
 
 def formation_energy(potential, equilibrium):
-    """Energy of a defect relative to as many sites of the model's own crystal, at the reference lattice constant, eV.
+    """Energy of a defect relative to as many sites of the model's own crystal, at the reference
+    lattice constant, eV.
 
     Summed over per-site differences: totals of 10^5 atoms lose 1e-10 eV.
     """
-    return float((equilibrium.site_energies - equilibrium.defect.crystal.energy_per_atom(potential)).sum())
+    return float(
+        (equilibrium.site_energies - equilibrium.defect.crystal.energy_per_atom(potential)).sum()
+    )

@@ -1,4 +1,5 @@
 """Linear response: H du = f by preconditioned conjugate gradients."""
+
 import numpy as np
 
 from ..crystals import Neighbours
@@ -9,7 +10,8 @@ from ..potentials.derivatives import hessian_vector
 def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_products=200):
     """Solve H du = f by preconditioned conjugate gradients.
 
-    hessian : callable (n, d) -> (n, d), eV/A^2;  f : (n, d), eV/A;  returns du (n, d), A, of zero mean.
+    hessian : callable (n, d) -> (n, d), eV/A^2;  f : (n, d), eV/A;  returns du (n, d), A, of zero
+        mean.
 
     Raises
     ------
@@ -30,15 +32,22 @@ def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_produ
         Hp = hessian(p)
         curvature = (p * Hp).sum()
         if curvature <= 0:
-            raise Unstable(f"the Hessian has a negative direction (curvature {curvature / (p * p).sum():.3g} eV/A^2): "
-                           "the equilibrium is not stable under this model", p)
+            raise Unstable(
+                "the Hessian has a negative direction (curvature "
+                f"{curvature / (p * p).sum():.3g} eV/A^2): "
+                "the equilibrium is not stable under this model",
+                p,
+            )
         alpha = rz / curvature
         du += alpha * p
         r -= alpha * Hp
         z = preconditioner(r)
         rz, old = (r * z).sum(), rz
         p = z + rz / old * p
-    raise NotConverged(f"conjugate gradients: residual {np.sqrt(rz) / scale:.1e} after {max_products} products, wanted {rtol:.1e}")
+    raise NotConverged(
+        f"conjugate gradients: residual {np.sqrt(rz) / scale:.1e} after {max_products} products, "
+        f"wanted {rtol:.1e}"
+    )
 
 
 def hessian_at(model, positions, cell):

@@ -1,4 +1,5 @@
 """Stability constants: the smallest <Hv, v> / |Dv|^2 of a crystal and of a relaxed defect."""
+
 import numpy as np
 
 from ..failures import Unstable
@@ -10,10 +11,14 @@ from .response import hessian_at, linear_response
 
 
 def lattice_stability(potential, crystal, samples=8):
-    """Smallest <Hv, v> / |Dv|^2 of the perfect crystal, eV/A^2: over wave vectors of the Brillouin zone and long waves."""
+    """Smallest <Hv, v> / |Dv|^2 of the perfect crystal, eV/A^2: over wave vectors of the Brillouin
+    zone and long waves.
+    """
     H, B = force_constants(potential, crystal), gram_table(crystal)
     d = crystal.dimension
-    grid = np.stack(np.meshgrid(*[np.arange(samples) / samples] * d, indexing="ij"), -1).reshape(-1, d)[1:]
+    grid = np.stack(np.meshgrid(*[np.arange(samples) / samples] * d, indexing="ij"), -1).reshape(
+        -1, d
+    )[1:]
     directions = np.array([v for v in np.ndindex(*(3,) * d) if any(v)]) - 1.0
     directions = directions[np.abs(directions).sum(axis=1) > 0]
     waves = np.concatenate([grid, 1e-3 * directions]) @ (2 * np.pi * np.linalg.inv(crystal.cell).T)
@@ -27,14 +32,19 @@ def lattice_stability(potential, crystal, samples=8):
 
 
 def soft_fields(hessian, preconditioner, defect, count=3, seed=1):
-    """Responses (n, d) of a defect to random forces on its core: rich in its soft modes, which a random field hardly contains.
+    """Responses (n, d) of a defect to random forces on its core: rich in its soft modes, which a
+    random field hardly contains.
 
-    Eigenvalue searches must start with them: they can miss what no starting field holds (a symmetric core's antisymmetric
-    modes) or take the second mode for the first.  A direction of negative curvature met on the way stands for its response.
+    Eigenvalue searches must start with them: they can miss what no starting field holds (a
+    symmetric core's antisymmetric
+    modes) or take the second mode for the first.  A direction of negative curvature met on the way
+    stands for its response.
     """
     core = defect.distance() < 1.6 * defect.crystal.shells[0]
     fields = []
-    for f in core[:, None] * np.random.default_rng(seed).standard_normal((count,) + defect.positions.shape):
+    for f in core[:, None] * np.random.default_rng(seed).standard_normal(
+        (count,) + defect.positions.shape
+    ):
         try:
             fields.append(linear_response(hessian, f, preconditioner, rtol=1e-2))
         except Unstable as error:
@@ -43,7 +53,8 @@ def soft_fields(hessian, preconditioner, defect, count=3, seed=1):
 
 
 def stability_constant(potential, equilibrium, green=None, **options):
-    """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable, negative a saddle.
+    """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable,
+    negative a saddle.
 
     options : of `eigenvalues.extreme_eigenvalue`
     """

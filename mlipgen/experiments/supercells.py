@@ -1,4 +1,5 @@
 """Convergence with the supercell."""
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,8 @@ from ..equilibrium import formation_energy, relax
 
 @dataclass(frozen=True)
 class SupercellConvergence:
-    """cells : (m,);  sizes : (m,), A (d-th root of the volume);  geometry : (m,), A;  energy : (m,), eV, |E_N - E_ref|;
+    """cells : (m,);  sizes : (m,), A (d-th root of the volume);  geometry : (m,), A;  energy :
+                      (m,), eV, |E_N - E_ref|;
     formation_energies : (m + 1,), eV, the reference cell's last"""
 
     cells: tuple
@@ -20,11 +22,16 @@ class SupercellConvergence:
     formation_energies: np.ndarray
 
 
-def supercell_convergence(potential, crystal, defect="vacancy", cells=(4, 5, 6, 7, 8), reference_cell=16, tolerance=1e-10):
-    """Errors of cells of size N against a large one: |D(ubar_N - ubar)| ~ N^(-d/2), |E_N - E| ~ N^(-d).
+def supercell_convergence(
+    potential, crystal, defect="vacancy", cells=(4, 5, 6, 7, 8), reference_cell=16, tolerance=1e-10
+):
+    """Errors of cells of size N against a large one: |D(ubar_N - ubar)| ~ N^(-d/2), |E_N - E| ~
+    N^(-d).
 
-    Outside the small cell its displacement counts as having no gradient, as in Ehrlacher, Ortner and Shapeev 2016.
+    Outside the small cell its displacement counts as having no gradient, as in Ehrlacher, Ortner
+    and Shapeev 2016.
     """
+
     def solve(n):
         return relax(potential, build_defect(defect, Supercell(crystal, n)), tolerance=tolerance)
 
@@ -44,4 +51,10 @@ def supercell_convergence(potential, crystal, defect="vacancy", cells=(4, 5, 6, 
         sizes.append(abs(np.linalg.det(small.defect.cell)) ** (1 / crystal.dimension))
     energies.append(formation_energy(potential, large))
     energies = np.array(energies)
-    return SupercellConvergence(tuple(cells), np.array(sizes), np.array(geometry), np.abs(energies[:-1] - energies[-1]), energies)
+    return SupercellConvergence(
+        tuple(cells),
+        np.array(sizes),
+        np.array(geometry),
+        np.abs(energies[:-1] - energies[-1]),
+        energies,
+    )

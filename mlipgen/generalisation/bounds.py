@@ -1,14 +1,22 @@
 """The weights of the theory, and a computable bound on the defect error of a fitted model.
 
-Let H be the reference Hessian at ubar, f the model's forces there, du the displacement to the model's equilibrium.  With
-    gamma   stability: <Hv, v> >= gamma |Dv|^2              delta   Hessian mismatch |H^-1/2 (H_ML - H) H^-1/2| < 1
+Let H be the reference Hessian at ubar, f the model's forces there, du the displacement to the
+model's equilibrium.  With
+    gamma   stability: <Hv, v> >= gamma |Dv|^2              delta   Hessian mismatch |H^-1/2 (H_ML -
+            H) H^-1/2| < 1
     |D du|  <=  <f, H^-1 f>^1/2 / (gamma^1/2 (1 - delta))                 the dual norm: sharp
-            <=  C |(1 + r) f|   / (gamma (1 - delta))                     Hardy's weight, C independent of the domain
-            <=  C' |f|          / (gamma (1 - delta))                     uniform weight, C' grows like the domain
-The first line is an identity turned into an inequality: the mean of H_ML over the segment from ubar to the model's
-equilibrium maps du to f.  `delta` is evaluated at its start; `mismatch(..., du)` gives it at the end.
-By terms, with ubar's far field outside the training radius:  core + force constants + anharmonic (`Terms`).
+            <=  C |(1 + r) f|   / (gamma (1 - delta))                     Hardy's weight, C
+                independent of the domain
+            <=  C' |f|          / (gamma (1 - delta))                     uniform weight, C' grows
+                like the domain
+The first line is an identity turned into an inequality: the mean of H_ML over the segment from ubar
+to the model's
+equilibrium maps du to f.  `delta` is evaluated at its start; `mismatch(..., du)` gives it at the
+                           end.
+By terms, with ubar's far field outside the training radius:  core + force constants + anharmonic
+(`Terms`).
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,34 +32,55 @@ from .crystal_error import virial_mismatch, wave_mismatch
 
 
 def stability_constant(reference):
-    """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2; see `farfield.stability_constant`."""
+    """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2; see
+    `farfield.stability_constant`.
+    """
     return stability.stability_constant(reference.potential, reference.equilibrium, reference.green)
 
 
 def soft_fields(reference):
-    """Where eigenvalue searches at this defect start, see `farfield.soft_fields`; give it to `mismatch` where there are many models."""
+    """Where eigenvalue searches at this defect start, see `farfield.soft_fields`; give it to
+    `mismatch` where there are many models.
+    """
     return stability.soft_fields(reference.hessian, reference.preconditioner, reference.defect)
 
 
 def mismatch(model, reference, du=None, start=None, **options):
-    """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar (or at ubar + du)."""
+    """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar
+    (or at ubar + du).
+    """
     x = reference.equilibrium.positions + (0.0 if du is None else du)
     learned = hessian_at(model, x, reference.defect.cell)
     start = soft_fields(reference) if start is None else start
-    value, _ = extreme_eigenvalue(lambda v: learned(v) - reference.hessian(v), reference.hessian, reference.preconditioner,
-                                  x.shape, "modulus", start=start, **options)
+    value, _ = extreme_eigenvalue(
+        lambda v: learned(v) - reference.hessian(v),
+        reference.hessian,
+        reference.preconditioner,
+        x.shape,
+        "modulus",
+        start=start,
+        **options,
+    )
     return abs(value)
 
 
 def weight_constant(reference, weight):
-    """Smallest C with |<f, v>| <= C |weight f| |Dv| for all forces f (n, d) without net force; C has the unit of 1/weight.
+    """Smallest C with |<f, v>| <= C |weight f| |Dv| for all forces f (n, d) without net force; C
+    has the unit of 1/weight.
 
-    weight : (n,)      ones: C grows like the domain (Poincare);  1 + r: bounded in three dimensions (Hardy)
+    weight : (n,)      ones: C grows like the domain (Poincare);  1 + r: bounded in three dimensions
+                       (Hardy)
     """
     s = (np.asarray(weight, float) ** -2)[:, None]
     # v is free up to a constant: take the one that makes |v / weight| least.
-    A = lambda v: s * (v - (s * v).sum(axis=0) / s.sum())  # noqa: E731
-    return float(np.sqrt(extreme_eigenvalue(A, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape)[0]))
+    A = lambda v: s * (v - (s * v).sum(axis=0) / s.sum())
+    return float(
+        np.sqrt(
+            extreme_eigenvalue(
+                A, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape
+            )[0]
+        )
+    )
 
 
 def residual_forces(model, reference):
@@ -62,7 +91,9 @@ def residual_forces(model, reference):
 
 
 def dual_norm(f, reference, rtol=1e-2):
-    """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored; its own error is of the order rtol^2."""
+    """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored;
+    its own error is of the order rtol^2.
+    """
     du = reference.response(f, rtol)
     return float(np.sqrt(max((f * du).sum(), 0.0)))
 
@@ -82,14 +113,21 @@ class ForceWeights:
     def of(cls, reference):
         r, gamma = reference.defect.distance(), stability_constant(reference)
         if gamma <= 0:
-            raise Unstable(f"stability constant {gamma:.3g} eV/A^2: the relaxed {reference.defect.name} of "
-                           f"{reference.defect.crystal.symbol} is a saddle point, not a defect; choose another orientation")
-        return cls(gamma, weight_constant(reference, 1.0 + r), weight_constant(reference, np.ones(len(r))))
+            raise Unstable(
+                f"stability constant {gamma:.3g} eV/A^2: the relaxed {reference.defect.name} of "
+                f"{reference.defect.crystal.symbol} is a saddle point, not a defect; choose "
+                "another orientation"
+            )
+        return cls(
+            gamma, weight_constant(reference, 1.0 + r), weight_constant(reference, np.ones(len(r)))
+        )
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Upper bounds on |D du|, A (infinite when delta >= 1), from the dual norm, Hardy's weight and the uniform weight."""
+    """Upper bounds on |D du|, A (infinite when delta >= 1), from the dual norm, Hardy's weight and
+    the uniform weight.
+    """
 
     dual: float
     hardy: float
@@ -99,9 +137,11 @@ class Bound:
 
 
 def geometry_bound(model, reference, weights=None, delta=None):
-    """Bounds on the geometry error of `model` from its forces at the reference equilibrium; nothing is relaxed.
+    """Bounds on the geometry error of `model` from its forces at the reference equilibrium; nothing
+    is relaxed.
 
-    weights : ForceWeights       of this reference; computed when not given (give them when there are many models)
+    weights : ForceWeights       of this reference; computed when not given (give them when there
+                                 are many models)
     delta : float                Hessian mismatch; computed when not given
     """
     w = weights or ForceWeights.of(reference)
@@ -110,18 +150,32 @@ def geometry_bound(model, reference, weights=None, delta=None):
     hardy = np.linalg.norm((1.0 + reference.defect.distance())[:, None] * f)
     margin = 1.0 - delta if delta < 1 else 0.0
     with np.errstate(divide="ignore"):
-        return Bound(*(np.float64(x) / margin for x in (dual_norm(f, reference) / np.sqrt(w.gamma), w.hardy * hardy / w.gamma,
-                                                        w.uniform * np.linalg.norm(f) / w.gamma)), delta, w.gamma)
+        return Bound(
+            *(
+                np.float64(x) / margin
+                for x in (
+                    dual_norm(f, reference) / np.sqrt(w.gamma),
+                    w.hardy * hardy / w.gamma,
+                    w.uniform * np.linalg.norm(f) / w.gamma,
+                )
+            ),
+            delta,
+            w.gamma,
+        )
 
 
 @dataclass(frozen=True)
 class Terms:
-    """The residual split at the training radius: each in eV^(1/2), dual norms; core + harmonic + anharmonic >= the whole.
+    """The residual split at the training radius: each in eV^(1/2), dual norms; core + harmonic +
+    anharmonic >= the whole.
 
     core : forces that the training cell could show
-    harmonic : far field, (K_ML - K) ubar outside; at most `harmonic_limit` = eps_FC |D ubar|_outside c / gamma^(1/2)
-    anharmonic : what remains of the far field; to leading order of long waves at most `anharmonic_limit`
-        = eps_V2 / 2 sum_outside |D ubar|^4 ^(1/2) c / (m^3 gamma)^(1/2), with m = sum_rho |rho|^2 / d turning strains into differences
+    harmonic : far field, (K_ML - K) ubar outside; at most `harmonic_limit` = eps_FC |D
+        ubar|_outside c / gamma^(1/2)
+    anharmonic : what remains of the far field; to leading order of long waves at most
+        `anharmonic_limit`
+        = eps_V2 / 2 sum_outside |D ubar|^4 ^(1/2) c / (m^3 gamma)^(1/2), with m = sum_rho |rho|^2 /
+        d turning strains into differences
     whole : of the forces undivided
     """
 
@@ -133,46 +187,89 @@ class Terms:
     anharmonic_limit: float
 
     def bound(self, gamma, delta):
-        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A; `terms_bound` has the two limits in place of the last two."""
-        return (self.core + self.harmonic + self.anharmonic) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
+        """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A; `terms_bound` has
+        the two limits in place of the last two.
+        """
+        return (
+            (self.core + self.harmonic + self.anharmonic) / (np.sqrt(gamma) * (1.0 - delta))
+            if delta < 1
+            else np.inf
+        )
 
 
 def cut_constant(reference, radius):
-    """Largest |D(chi v)| / |Dv| for the far field's cut chi, from 0 at radius/2 to 1 at radius (A); independent of the model."""
+    """Largest |D(chi v)| / |Dv| for the far field's cut chi, from 0 at radius/2 to 1 at radius (A);
+    independent of the model.
+    """
     far = ramp(reference.defect.distance(), radius / 2)[:, None]
-    cut = lambda v: far * reference.norm.gram(far * v)  # noqa: E731
-    return float(np.sqrt(extreme_eigenvalue(cut, reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape,
-                                            tolerance=0.02)[0]))
+    cut = lambda v: far * reference.norm.gram(far * v)
+    return float(
+        np.sqrt(
+            extreme_eigenvalue(
+                cut,
+                reference.norm.gram,
+                reference.preconditioner,
+                reference.equilibrium.u.shape,
+                tolerance=0.02,
+            )[0]
+        )
+    )
 
 
 def far_limits(model, reference, radius, gamma, cut=None):
-    """Limits (harmonic, anharmonic), eV^(1/2), of the far field's share of the residual, from fit errors and ubar alone; see `Terms`.
+    """Limits (harmonic, anharmonic), eV^(1/2), of the far field's share of the residual, from fit
+    errors and ubar alone; see `Terms`.
 
-    radius : float, A       side of the training cell: the far field sets in at half of it and is whole at the radius
+    radius : float, A       side of the training cell: the far field sets in at half of it and is
+                            whole at the radius
     cut : float             `cut_constant(reference, radius)`; computed when not given
     """
     crystal, potential = reference.defect.crystal, reference.potential
     eps = wave_mismatch(model, potential, crystal, 8)
-    size = reference.norm.per_site(reference.equilibrium.u)[reference.defect.distance() > radius / 2]  # |Du(l)|^2
-    m = np.mean([(crystal.stencil(crystal.norm_cutoff, [atom])[0] ** 2).sum() for atom in crystal.primitive_atoms])
+    # |Du(l)|^2
+    size = reference.norm.per_site(reference.equilibrium.u)[
+        reference.defect.distance() > radius / 2
+    ]
+    m = np.mean(
+        [
+            (crystal.stencil(crystal.norm_cutoff, [atom])[0] ** 2).sum()
+            for atom in crystal.primitive_atoms
+        ]
+    )
     third = virial_mismatch(model, potential, crystal)[2] / 2 * (m / crystal.dimension) ** -1.5
     c = (cut_constant(reference, radius) if cut is None else cut) / np.sqrt(gamma)
     return float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum()))
 
 
 def terms_bound(model, reference, radius, gamma, delta, cut=None):
-    """|D du| <= (core + far_limits) / (gamma^1/2 (1 - delta)), A: outside the training cell only ubar and fit errors are needed."""
+    """|D du| <= (core + far_limits) / (gamma^1/2 (1 - delta)), A: outside the training cell only
+    ubar and fit errors are needed.
+    """
     far = ramp(reference.defect.distance(), radius / 2)[:, None]
     core = dual_norm((1 - far) * residual_forces(model, reference), reference)
-    return (core + sum(far_limits(model, reference, radius, gamma, cut))) / (np.sqrt(gamma) * (1.0 - delta)) if delta < 1 else np.inf
+    return (
+        (core + sum(far_limits(model, reference, radius, gamma, cut)))
+        / (np.sqrt(gamma) * (1.0 - delta))
+        if delta < 1
+        else np.inf
+    )
 
 
 def residual_terms(model, reference, radius, gamma, cut=None):
-    """Split the residual of `model` at `radius` into core, far harmonic and far anharmonic: `Terms`; arguments as of `far_limits`."""
+    """Split the residual of `model` at `radius` into core, far harmonic and far anharmonic:
+    `Terms`; arguments as of `far_limits`.
+    """
     home, potential = reference.defect.homogeneous, reference.potential
     far = ramp(reference.defect.distance(), radius / 2)[:, None]
     f, u = residual_forces(model, reference), lattice_displacement(reference)
-    harmonic = sum(sign * hessian_at(m, home.positions, home.cell)(u) for sign, m in ((-1, model), (1, potential)))
+    harmonic = sum(
+        sign * hessian_at(m, home.positions, home.cell)(u)
+        for sign, m in ((-1, model), (1, potential))
+    )
     harmonic = harmonic[reference.defect.lattice_index]
     parts = [(1 - far) * f, far * harmonic, far * (f - harmonic)]
-    return Terms(*(dual_norm(p, reference) for p in parts), dual_norm(f, reference), *far_limits(model, reference, radius, gamma, cut))
+    return Terms(
+        *(dual_norm(p, reference) for p in parts),
+        dual_norm(f, reference),
+        *far_limits(model, reference, radius, gamma, cut),
+    )

@@ -1,5 +1,7 @@
-"""The perfect crystal's share of a model's error, by the weights of the theory: force constants by distance and by wave
+"""The perfect crystal's share of a model's error, by the weights of the theory: force constants by
+distance and by wave
 vector (eps_FC), virials by order in the strain (eps_V0, eps_V1, eps_V2)."""
+
 import numpy as np
 
 from ..equilibrium.norm import gram_table
@@ -8,13 +10,17 @@ from ..potentials.derivatives import elastic_tensor, force_constants
 
 
 def force_constant_mismatch(model, reference_potential, crystal):
-    """(1 + |xi|)^2 |K_ML(xi) - K(xi)| by shells of |xi|: distances (m,), A, and sums over each shell (m,), eV/A^2 with |xi| in A.
+    """(1 + |xi|)^2 |K_ML(xi) - K(xi)| by shells of |xi|: distances (m,), A, and sums over each
+    shell (m,), eV/A^2 with |xi| in A.
 
     Their total is eps_FC of the theory.
     """
     a, b = (force_constants(m, crystal) for m in (model, reference_potential))
     if a.K.shape != b.K.shape:
-        raise ValueError(f"cutoffs {model.cutoff:g} and {reference_potential.cutoff:g} A differ: the force constants have other ranges")
+        raise ValueError(
+            f"cutoffs {model.cutoff:g} and {reference_potential.cutoff:g} A differ: the force "
+            "constants have other ranges"
+        )
     r = np.linalg.norm(a.xi, axis=1)
     size = (1.0 + r) ** 2 * np.linalg.norm(a.K - b.K, axis=(1, 2)) / len(crystal.primitive_atoms)
     shells, which = np.unique(r.round(5), return_inverse=True)
@@ -22,29 +28,45 @@ def force_constant_mismatch(model, reference_potential, crystal):
 
 
 def wave_mismatch(model, reference_potential, crystal, n=12):
-    """Largest |lambda| of (D_ML(k) - D(k)) x = lambda S(k) x, S that of |Du|^2, over a grid of n^d wave vectors, eV/A^2.
+    """Largest |lambda| of (D_ML(k) - D(k)) x = lambda S(k) x, S that of |Du|^2, over a grid of n^d
+    wave vectors, eV/A^2.
 
-    It is the smallest constant with |<(K_ML - K) u, v>| <= eps |Du| |Dv|: the same eps_FC without the triangle inequality.
+    It is the smallest constant with |<(K_ML - K) u, v>| <= eps |Du| |Dv|: the same eps_FC without
+    the triangle inequality.
     """
     learned, exact = (force_constants(m, crystal) for m in (model, reference_potential))
-    grid = (np.stack(np.meshgrid(*[(np.arange(n) + 0.5) / n] * crystal.dimension, indexing="ij"), -1)
-            .reshape(-1, crystal.dimension) @ np.linalg.inv(crystal.cell).T * 2 * np.pi * 2)
+    grid = (
+        np.stack(
+            np.meshgrid(*[(np.arange(n) + 0.5) / n] * crystal.dimension, indexing="ij"), -1
+        ).reshape(-1, crystal.dimension)
+        @ np.linalg.inv(crystal.cell).T
+        * 2
+        * np.pi
+        * 2
+    )
     C = np.linalg.inv(np.linalg.cholesky(gram_table(crystal).dynamical_matrices(grid)))
-    M = C @ (learned.dynamical_matrices(grid) - exact.dynamical_matrices(grid)) @ C.conj().swapaxes(1, 2)
+    M = (
+        C
+        @ (learned.dynamical_matrices(grid) - exact.dynamical_matrices(grid))
+        @ C.conj().swapaxes(1, 2)
+    )
     return float(np.abs(np.linalg.eigvalsh(M)).max())
 
 
 def virial_mismatch(model, reference_potential, crystal, step=0.01, directions=12, seed=0):
-    """eps_V0, eps_V1, eps_V2: errors of the stress and of its first and second derivative in the deformation gradient.
+    """eps_V0, eps_V1, eps_V2: errors of the stress and of its first and second derivative in the
+    deformation gradient.
 
     eps_V0 : eV per atom, |dW/dF| at F = 1
-    eps_V1 : eV per atom, largest entry norm |a.dA(k).a| over unit a, k of the unsymmetrised second derivative
+    eps_V1 : eV per atom, largest entry norm |a.dA(k).a| over unit a, k of the unsymmetrised second
+        derivative
         (the long-wave limit of the force constants, relaxed ions)
-    eps_V2 : eV per atom, largest |d^3W/dF^3 [F, F]| over random unit F, by central differences, basis atoms clamped
+    eps_V2 : eV per atom, largest |d^3W/dF^3 [F, F]| over random unit F, by central differences,
+        basis atoms clamped
     """
     d = crystal.dimension
-    stress = lambda m, F: Virial(crystal, F).observe(m)[: d * d]  # noqa: E731
-    delta = lambda F: stress(model, F) - stress(reference_potential, F)  # noqa: E731
+    stress = lambda m, F: Virial(crystal, F).observe(m)[: d * d]
+    delta = lambda F: stress(model, F) - stress(reference_potential, F)
     at_rest = delta(np.eye(d))
     volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis)
     A = (elastic_tensor(model, crystal) - elastic_tensor(reference_potential, crystal)) * volume
@@ -52,6 +74,13 @@ def virial_mismatch(model, reference_potential, crystal, step=0.01, directions=1
     k = rng.standard_normal((40 * directions, d))
     k /= np.linalg.norm(k, axis=1, keepdims=True)
     acoustic = np.einsum("iajb,na,nb->nij", A, k, k)
-    second = [np.linalg.norm(delta(np.eye(d) + step * F) + delta(np.eye(d) - step * F) - 2 * at_rest) / step**2
-              for F in (G / np.linalg.norm(G) for G in rng.standard_normal((directions, d, d)))]
-    return float(np.linalg.norm(at_rest)), float(np.abs(np.linalg.eigvalsh(acoustic)).max()), float(max(second))
+    second = [
+        np.linalg.norm(delta(np.eye(d) + step * F) + delta(np.eye(d) - step * F) - 2 * at_rest)
+        / step**2
+        for F in (G / np.linalg.norm(G) for G in rng.standard_normal((directions, d, d)))
+    ]
+    return (
+        float(np.linalg.norm(at_rest)),
+        float(np.abs(np.linalg.eigvalsh(acoustic)).max()),
+        float(max(second)),
+    )

@@ -1,7 +1,15 @@
 """The reference side of every comparison: relaxed once, used for many models."""
+
 import numpy as np
 
-from ..equilibrium import (EnergyNorm, LatticeGreen, formation_energy, hessian_at, linear_response, relax)
+from ..equilibrium import (
+    EnergyNorm,
+    LatticeGreen,
+    formation_energy,
+    hessian_at,
+    linear_response,
+    relax,
+)
 from ..failures import Unstable
 
 
@@ -16,7 +24,8 @@ class Reference:
     Attributes
     ----------
     equilibrium : Equilibrium;  green : LatticeGreen;  norm : EnergyNorm
-    formation_energy : float, eV;  scale : float, A, |D ubar| (interstitials: outside the core, see `EnergyNorm`)
+    formation_energy : float, eV;  scale : float, A, |D ubar| (interstitials: outside the core, see
+                                   `EnergyNorm`)
     """
 
     def __init__(self, potential, defect, tolerance=1e-10):
@@ -37,7 +46,8 @@ class Reference:
         return linear_response(self.hessian, f, self.preconditioner, rtol=rtol)
 
     def _require_minimum(self):
-        """The theory needs a strongly stable minimiser; a relaxation that keeps the start's symmetry may end on a saddle.
+        """The theory needs a strongly stable minimiser; a relaxation that keeps the start's
+        symmetry may end on a saddle.
 
         Conjugate gradients on a force without symmetry meet any negative direction.
         """
@@ -45,5 +55,8 @@ class Reference:
         try:
             self.response(f, rtol=1e-4)
         except Unstable as error:
-            raise Unstable(f"the relaxed {self.defect.name} is a saddle point of this potential, not a minimum: {error}; "
-                           "choose another defect, e.g. another dumbbell direction") from None
+            raise Unstable(
+                f"the relaxed {self.defect.name} is a saddle point of this potential, not a "
+                f"minimum: {error}; "
+                "choose another defect, e.g. another dumbbell direction"
+            ) from None

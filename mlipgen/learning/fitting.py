@@ -2,9 +2,11 @@
 
     minimise   sum_kinds w^2 |A theta - y|^2 + ridge^2 |Gamma theta|^2
 
-Each kind's block [A y] is reduced once to its R-factor; any weights, ridge or nested basis are then one small
+Each kind's block [A y] is reduced once to its R-factor; any weights, ridge or nested basis are then
+one small
 problem.  Normal equations are never formed: they square the condition number.
 """
+
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -14,7 +16,8 @@ from scipy.linalg import qr, svd
 from ..failures import Unfitted
 from ..potentials.ace import ACEBasis, LinearACE
 
-#: Default weights: an energy counts as ten force components; distance weights make force-constant rows large already.
+#: Default weights: an energy counts as ten force components; distance weights make force-constant
+#: rows large already.
 WEIGHTS = {"E": 10.0, "F": 1.0, "Fw": 1.0, "V": 10.0, "FC": 0.1}
 
 RIDGE = 1e-6
@@ -24,7 +27,8 @@ RIDGE = 1e-6
 class Block:
     """All observations of one kind, as the R-factor of [A y].
 
-    R : (min(rows, K + 1), K + 1);  rows : int;  groups : int, number of configurations;  target_norm : |y|
+    R : (min(rows, K + 1), K + 1);  rows : int;  groups : int, number of configurations;
+                                    target_norm : |y|
     """
 
     kind: str
@@ -37,25 +41,39 @@ class Block:
         return float(np.linalg.norm(self.R[:, -1]))
 
     def residual(self, theta):
-        """|A theta - y|, for theta of any nested size (leading columns chosen by the caller through `columns`)."""
+        """|A theta - y|, for theta of any nested size (leading columns chosen by the caller through
+        `columns`).
+        """
         return float(np.linalg.norm(self.R[:, :-1] @ theta - self.R[:, -1]))
 
     def columns(self, index):
         """The block of a smaller, nested basis."""
-        return Block(self.kind, np.column_stack([self.R[:, :-1][:, index], self.R[:, -1]]), self.rows, self.groups)
+        return Block(
+            self.kind,
+            np.column_stack([self.R[:, :-1][:, index], self.R[:, -1]]),
+            self.rows,
+            self.groups,
+        )
 
 
 def assemble(observations, basis, reference):
     """R-factors of the blocks [A y], one for each kind: dict kind -> Block."""
     grouped = {}
     for o in observations:
-        grouped.setdefault(o.kind, []).append(np.column_stack([o.observe(basis), o.observe(reference)]))
+        grouped.setdefault(o.kind, []).append(
+            np.column_stack([o.observe(basis), o.observe(reference)])
+        )
     if not grouped:
         raise Unfitted("the training set is empty: give at least one observation")
     blocks = {}
     for kind, parts in grouped.items():
         A = np.concatenate(parts)
-        blocks[kind] = Block(kind, qr(A, mode="r")[0][: min(A.shape)] if len(A) > A.shape[1] else A, len(A), len(parts))
+        blocks[kind] = Block(
+            kind,
+            qr(A, mode="r")[0][: min(A.shape)] if len(A) > A.shape[1] else A,
+            len(A),
+            len(parts),
+        )
     return blocks
 
 
@@ -64,11 +82,15 @@ class Fit:
     """A fitted model and what is known about the fit.
 
     model : LinearACE
-    errors, held_out : dict kind -> float      eps_E eV, eps_F eV/A, eps_V eV, eps_FC eV/A^2: root mean square over
-                                               configurations of each one's l2 norm (THEORY: eps of *totals*, not per atom)
+    errors, held_out : dict kind -> float      eps_E eV, eps_F eV/A, eps_V eV, eps_FC eV/A^2: root
+        mean square over
+                                               configurations of each one's l2 norm (THEORY: eps of
+                                               *totals*, not per atom)
     rmse : dict kind -> float                  root mean square over components, training
-    singular_values : (K,)                     of the weighted data, columns scaled by 1/Gamma, without the ridge
-    free_directions : (K, n_free)              parameters (columns) that the data leave free: scaled singular value below
+    singular_values : (K,)                     of the weighted data, columns scaled by 1/Gamma,
+        without the ridge
+    free_directions : (K, n_free)              parameters (columns) that the data leave free: scaled
+        singular value below
                                                1e-10 of the largest
     """
 
@@ -87,7 +109,8 @@ class Fit:
 
 
 def solve(blocks, weights, prior, ridge=RIDGE):
-    """Parameters theta (K,), singular values (K,) and free directions (K, n) of the weighted problem.
+    """Parameters theta (K,), singular values (K,) and free directions (K, n) of the weighted
+    problem.
 
     weights : dict kind -> float; kinds that are absent or zero are not fitted
     prior : (K,) diagonal of Gamma
@@ -97,7 +120,9 @@ def solve(blocks, weights, prior, ridge=RIDGE):
     used = {k: w for k, w in weights.items() if w > 0}
     unknown = sorted(set(used) - set(blocks))
     if unknown:
-        raise ValueError(f"weights for {', '.join(unknown)}, but the training set holds {', '.join(blocks)}")
+        raise ValueError(
+            f"weights for {', '.join(unknown)}, but the training set holds {', '.join(blocks)}"
+        )
     if not used:
         raise Unfitted("all weights are zero: choose at least one kind of observation")
     stacked = np.concatenate([w * blocks[k].R for k, w in used.items()])
@@ -110,21 +135,34 @@ def solve(blocks, weights, prior, ridge=RIDGE):
     theta = Vt.T @ (filtered * (U.T @ y)) / prior
     values = np.zeros(K)
     values[: len(s)] = s
-    # Vt has fewer than K rows when data are few; complete it, so that free directions are all reported.
+    # Vt has fewer than K rows when data are few; complete it, so that free directions are all
+    # reported.
     full = Vt if len(Vt) == K else np.concatenate([Vt, _complement(Vt)])
     free = (full[values < 1e-10 * values[0]] / prior).T
     return theta, values, free
 
 
 def _complement(Vt):
-    return qr(Vt.T)[0][:, len(Vt):].T
+    return qr(Vt.T)[0][:, len(Vt) :].T
 
 
-def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ridge=RIDGE, degree=None, held_out=None):
+def fit_blocks(
+    blocks,
+    basis,
+    observations,
+    reference,
+    crystal,
+    weights=None,
+    ridge=RIDGE,
+    degree=None,
+    held_out=None,
+):
     """Fit to assembled blocks.
 
-    observations : str or sequence     kinds to fit, e.g. "EF+FC" or ("E", "F", "FC"); see `parse_kinds`
-    weights : dict                     overrides of `WEIGHTS`; a kind of your own needs its weight here
+    observations : str or sequence     kinds to fit, e.g. "EF+FC" or ("E", "F", "FC"); see
+                                       `parse_kinds`
+    weights : dict                     overrides of `WEIGHTS`; a kind of your own needs its weight
+                                       here
     degree : int                       a nested smaller basis; default the basis's own
     held_out : dict kind -> Block      for held-out errors
 
@@ -135,7 +173,10 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
     kinds = parse_kinds(observations)
     known = {**WEIGHTS, **(weights or {})}
     if unweighted := [k for k in kinds if k not in known]:
-        raise ValueError(f"no weight for {', '.join(unweighted)}: give weights={{{unweighted[0]!r}: 1.0}}, or use one of {', '.join(WEIGHTS)}")
+        raise ValueError(
+            f"no weight for {', '.join(unweighted)}: give weights={{{unweighted[0]!r}: 1.0}}, or "
+            f"use one of {', '.join(WEIGHTS)}"
+        )
     if bad := {k: known[k] for k in kinds if not 0 <= known[k] < np.inf}:
         raise ValueError(f"weights must be non-negative numbers, got {bad}")
     weights = {k: known[k] for k in kinds}
@@ -143,22 +184,34 @@ def fit_blocks(blocks, basis, observations, reference, crystal, weights=None, ri
     own = {k: b.columns(index) for k, b in blocks.items()}
     theta, values, free = solve(own, weights, basis.prior[index], ridge)
     small = nested_basis(basis, degree)
-    rms = lambda b, n: b.residual(theta) / np.sqrt(n)  # noqa: E731
-    return Fit(fitted_model(small, theta, reference, crystal), weights, ridge,
-               errors={k: rms(b, b.groups) for k, b in own.items()},
-               held_out={k: rms(b.columns(index), b.groups) for k, b in (held_out or {}).items()},
-               rmse={k: rms(b, b.rows) for k, b in own.items()}, singular_values=values, free_directions=free)
+    rms = lambda b, n: b.residual(theta) / np.sqrt(n)
+    return Fit(
+        fitted_model(small, theta, reference, crystal),
+        weights,
+        ridge,
+        errors={k: rms(b, b.groups) for k, b in own.items()},
+        held_out={k: rms(b.columns(index), b.groups) for k, b in (held_out or {}).items()},
+        rmse={k: rms(b, b.rows) for k, b in own.items()},
+        singular_values=values,
+        free_directions=free,
+    )
 
 
 def fitted_model(basis, theta, reference, crystal):
-    """`LinearACE` with the reference's energy per atom of the perfect crystal, which no observation relative to it can fix."""
+    """`LinearACE` with the reference's energy per atom of the perfect crystal, which no observation
+    relative to it can fix.
+    """
     offset = crystal.energy_per_atom(reference) - crystal.energy_per_atom(basis) @ theta
     return LinearACE(basis, theta, crystal.symbol, float(offset), crystal.structure, crystal.a)
 
 
 def nested_basis(basis, degree):
     """The basis of smaller total degree that spans the leading columns of `basis`."""
-    return basis if degree in (None, basis.degree) else _basis(basis.cutoff, degree, basis.order, basis.r0, basis.pair)
+    return (
+        basis
+        if degree in (None, basis.degree)
+        else _basis(basis.cutoff, degree, basis.order, basis.r0, basis.pair)
+    )
 
 
 @lru_cache(maxsize=16)
@@ -168,11 +221,15 @@ def _basis(cutoff, degree, order, r0, pair):
 
 def fit(observations, basis, reference, crystal, kinds="EF", **options):
     """Assemble and fit in one call: `fit(training_set(...), basis, reference, crystal, "EFV+FC")`."""
-    return fit_blocks(assemble(observations, basis, reference), basis, kinds, reference, crystal, **options)
+    return fit_blocks(
+        assemble(observations, basis, reference), basis, kinds, reference, crystal, **options
+    )
 
 
 def parse_kinds(text):
-    """"EFV+FC" -> ("E", "F", "V", "FC"); letters stand alone, FC and Fw (distance-weighted forces) follow a plus."""
+    """ "EFV+FC" -> ("E", "F", "V", "FC"); letters stand alone, FC and Fw (distance-weighted forces)
+    follow a plus.
+    """
     if not isinstance(text, str):  # a sequence of kinds, perhaps with kinds of the caller's own
         return tuple(text)
     out = []
@@ -180,6 +237,8 @@ def parse_kinds(text):
         out += [part] if part in ("FC", "Fw") else list(part)
     bad = [k for k in out if k not in WEIGHTS]
     if bad or not all(text.split("+")) or len(set(out)) < len(out):
-        raise ValueError(f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
-                         "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC")
+        raise ValueError(
+            f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
+            "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC"
+        )
     return tuple(out)

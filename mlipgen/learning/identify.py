@@ -1,11 +1,18 @@
-"""What each kind of observation determines, what it leaves free, and what the free part does to the defect.
+"""What each kind of observation determines, what it leaves free, and what the free part does to the
+defect.
 
-A change theta of the parameters is *invisible* to data with rows A when |A theta| is below the fit accuracy.  To first
-order it moves the defect by du = H^-1 F theta, F the forces of the basis functions at ubar, so that |D du| = |S theta|.
-    blindness    max |S theta|  over  A theta = 0,  |Gamma theta| <= size         what exact data cannot tell
-    ambiguity    max |S theta|  over  rms(A_k theta) <= tolerance_k,  |Gamma theta| <= size      what real data cannot tell
-Both are lengths in A on the scale of |D ubar|: how far apart two models can be that agree on all the data.
+A change theta of the parameters is *invisible* to data with rows A when |A theta| is below the fit
+accuracy.  To first
+order it moves the defect by du = H^-1 F theta, F the forces of the basis functions at ubar, so that
+|D du| = |S theta|.
+    blindness    max |S theta|  over  A theta = 0,  |Gamma theta| <= size         what exact data
+                 cannot tell
+    ambiguity    max |S theta|  over  rms(A_k theta) <= tolerance_k,  |Gamma theta| <= size
+                 what real data cannot tell
+Both are lengths in A on the scale of |D ubar|: how far apart two models can be that agree on all
+the data.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,16 +21,21 @@ from scipy.linalg import qr, solve_triangular, svd
 from ..crystals import Neighbours, Supercell, thickness
 from ..potentials.derivatives import energies_and_forces
 
-#: Fit accuracies taken as attainable, root mean square over components: 1 meV, 1 meV/A, 1 meV, 1 meV/A^2 (weighted by (1 + |xi|)^2).
+#: Fit accuracies taken as attainable, root mean square over components: 1 meV, 1 meV/A, 1 meV, 1
+#: meV/A^2 (weighted by (1 + |xi|)^2).
 TOLERANCE = {"E": 1e-3, "F": 1e-3, "Fw": 1e-3, "V": 1e-3, "FC": 1e-3}
 
 
 def defect_response(basis, reference, rtol=1e-6):
-    """S (K, K), upper triangular, A/eV: |D du| = |S theta| for the linear response du of the defect to parameters theta."""
+    """S (K, K), upper triangular, A/eV: |D du| = |S theta| for the linear response du of the defect
+    to parameters theta.
+    """
     x = reference.equilibrium.positions
     F = energies_and_forces(basis, Neighbours(x, reference.defect.cell, basis.cutoff), x)[1]
-    columns = [reference.norm.differences(reference.response(F[..., k], rtol)).ravel()
-               for k in range(F.shape[-1])]
+    columns = [
+        reference.norm.differences(reference.response(F[..., k], rtol)).ravel()
+        for k in range(F.shape[-1])
+    ]
     return qr(np.array(columns).T, mode="r", overwrite_a=True)[0][: F.shape[-1]]
 
 
@@ -33,9 +45,11 @@ class Identifiability:
 
     scalars : int                     numbers in the training data
     rank : int                        of the data in K parameters;  free : int, K - rank
-    condition : float                 largest over smallest nonzero singular value, columns scaled by the prior
+    condition : float                 largest over smallest nonzero singular value, columns scaled
+                                      by the prior
     blindness, ambiguity : float, A   see the module
-    direction : (K,)                  the parameters of the worst invisible change (of the null space if there is one), |Gamma theta| = size
+    direction : (K,)                  the parameters of the worst invisible change (of the null
+                                      space if there is one), |Gamma theta| = size
     """
 
     scalars: int
@@ -56,17 +70,28 @@ def identifiability(blocks, kinds, prior, S, size, tolerance=None):
     """Identifiability of the kinds of observation in `kinds`.
 
     blocks : dict kind -> Block;  kinds : sequence of str;  prior : (K,) diagonal of Gamma
-    S : (K, K), see `defect_response`;  size : float, eV, largest |Gamma theta| of a plausible change (that of a fitted model, say)
+    S : (K, K), see `defect_response`;  size : float, eV, largest |Gamma theta| of a plausible
+                                        change (that of a fitted model, say)
     tolerance : dict kind -> float     overrides of `TOLERANCE`
     """
     tolerance = {**TOLERANCE, **(tolerance or {})}
     missing = [k for k in kinds if k not in blocks]
     if missing or not kinds:
-        raise ValueError(f"observations {', '.join(missing) or 'none'} asked for; the training set holds {', '.join(blocks)}")
+        raise ValueError(
+            f"observations {', '.join(missing) or 'none'} asked for; the training set holds "
+            f"{', '.join(blocks)}"
+        )
     if not size > 0:
-        raise ValueError(f"size = {size}: give the largest plausible |Gamma theta|, a positive number of eV")
-    A = np.concatenate([scaled_rows(blocks[k], prior) / (tolerance[k] * np.sqrt(blocks[k].rows)) for k in kinds])
-    s, Vt = svd(np.concatenate([A, np.zeros((max(0, len(prior) - len(A)), len(prior)))]), full_matrices=False)[1:]
+        raise ValueError(
+            f"size = {size}: give the largest plausible |Gamma theta|, a positive number of eV"
+        )
+    A = np.concatenate(
+        [scaled_rows(blocks[k], prior) / (tolerance[k] * np.sqrt(blocks[k].rows)) for k in kinds]
+    )
+    s, Vt = svd(
+        np.concatenate([A, np.zeros((max(0, len(prior) - len(A)), len(prior)))]),
+        full_matrices=False,
+    )[1:]
     rank = int((s > 1e-10 * s[0]).sum())
     effect = S / prior * size  # of parameters in units of the prior's ball
     null = Vt[rank:].T
@@ -77,12 +102,20 @@ def identifiability(blocks, kinds, prior, S, size, tolerance=None):
     if null.shape[1]:
         _, blind, v = svd(effect @ null)
         blindness, worst = float(blind[0]), null @ v[0]
-    return Identifiability(sum(blocks[k].rows for k in kinds), rank, len(prior) - rank, float(s[0] / s[rank - 1]), blindness,
-                           float(ambiguous[0]), worst / np.linalg.norm(worst) * size / prior)
+    return Identifiability(
+        sum(blocks[k].rows for k in kinds),
+        rank,
+        len(prior) - rank,
+        float(s[0] / s[rank - 1]),
+        blindness,
+        float(ambiguous[0]),
+        worst / np.linalg.norm(worst) * size / prior,
+    )
 
 
 def joint_ranks(blocks, prior, kinds=("E", "F", "V", "FC"), cut=1e-10):
-    """Rank of the data of every pair of kinds taken together, (n, n) int; the diagonal is each kind alone.
+    """Rank of the data of every pair of kinds taken together, (n, n) int; the diagonal is each kind
+    alone.
 
     Two kinds see rank[i, i] + rank[j, j] - rank[i, j] combinations of the parameters in common.
     """
@@ -98,14 +131,17 @@ def joint_ranks(blocks, prior, kinds=("E", "F", "V", "FC"), cut=1e-10):
 
 
 def labelling_cost(crystal, cutoff, configurations=(), virials=0, force_constants=False, power=1):
-    """Cost of labels in atoms^power: every cell costs (its atoms)^power, whether its energy or all its forces are kept.
+    """Cost of labels in atoms^power: every cell costs (its atoms)^power, whether its energy or all
+    its forces are kept.
 
     configurations : sequence of Configuration      defect cells
-    virials : int           strained crystals, each one conventional cell with the k-points of a cell two cutoffs thick
-    force_constants : bool  central differences in a cell four cutoffs thick, one displaced atom and direction by symmetry for each
+    virials : int           strained crystals, each one conventional cell with the k-points of a
+                            cell two cutoffs thick
+    force_constants : bool  central differences in a cell four cutoffs thick, one displaced atom and
+                            direction by symmetry for each
         sublattice (cubic crystals)
     """
-    repeats = lambda factor: np.ceil(factor * cutoff / thickness(crystal.cell) - 1e-9).astype(int)  # noqa: E731
+    repeats = lambda factor: np.ceil(factor * cutoff / thickness(crystal.cell) - 1e-9).astype(int)
     cost = sum(float(len(c.positions)) ** power for c in configurations)
     cost += virials * float(len(crystal.basis)) ** power * np.prod(repeats(2.0))
     if force_constants:

@@ -1,9 +1,12 @@
 """What is observed.  Each kind of observation is a linear functional of a site-energy model.
 
-`observe(model)` returns shape (count, ...) for anything with `sites`: numbers for a potential (the targets), one more
-axis for a basis (the rows of the design matrix), so targets, rows and residuals come from the same code.  A new kind
+`observe(model)` returns shape (count, ...) for anything with `sites`: numbers for a potential (the
+targets), one more
+axis for a basis (the rows of the design matrix), so targets, rows and residuals come from the same
+code.  A new kind
 is one new class with `kind`, `label` and `observe`.
 """
+
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,7 +30,9 @@ class Configuration:
     _last: tuple = field(default=(None, None), repr=False, compare=False)
 
     def evaluate(self, model):
-        """Site energies (n, ...) and forces (n, d, ...); the last model's are kept, so energies and forces share one call."""
+        """Site energies (n, ...) and forces (n, d, ...); the last model's are kept, so energies and
+        forces share one call.
+        """
         if self._last[0] is not model:
             require_thickness(self.cell, model.cutoff, what="a training cell")
             neighbours = Neighbours(self.positions, self.cell, model.cutoff)
@@ -51,13 +56,16 @@ class Energy:
 
     def observe(self, model):
         V, _ = self.configuration.evaluate(model)
-        # Site by site against the crystal: the difference of totals would lose the digits that matter in large cells.
+        # Site by site against the crystal: the difference of totals would lose the digits that
+        # matter in large cells.
         return (V - self.configuration.crystal.energy_per_atom(model)).sum(axis=0)[None]
 
 
 @dataclass
 class Forces:
-    """Force components, eV/A; with `by_distance` each is multiplied by 1 + distance from the defect in A (Hardy's weight)."""
+    """Force components, eV/A; with `by_distance` each is multiplied by 1 + distance from the defect
+    in A (Hardy's weight).
+    """
 
     configuration: Configuration
     by_distance: bool = False
@@ -76,10 +84,13 @@ class Forces:
 
 @dataclass
 class Virial:
-    """First derivative of the energy per atom in the deformation gradient at the homogeneous strain F, (d, d), eV,
-    and the forces on the basis atoms of a multilattice, eV/A; `internal` (n_sublattices, d), A, displaces the basis.
+    """First derivative of the energy per atom in the deformation gradient at the homogeneous strain
+    F, (d, d), eV,
+    and the forces on the basis atoms of a multilattice, eV/A; `internal` (n_sublattices, d), A,
+    displaces the basis.
 
-    At F = 1 this is the stress (eps_V0); small strains give the elastic constants (eps_V1), larger ones third order.
+    At F = 1 this is the stress (eps_V0); small strains give the elastic constants (eps_V1), larger
+    ones third order.
     """
 
     crystal: Crystal
@@ -89,7 +100,8 @@ class Virial:
 
     def observe(self, model):
         c, d = self.crystal, self.crystal.dimension
-        # Collect neighbours in the undeformed crystal far enough out that the deformed ones are all there.
+        # Collect neighbours in the undeformed crystal far enough out that the deformed ones are all
+        # there.
         stretch = 1.0 / np.linalg.svd(self.F, compute_uv=False).min()
         n = len(c.primitive_atoms)
         p = np.zeros((n, d)) if self.internal is None else self.internal
@@ -110,10 +122,13 @@ class Virial:
 
 @dataclass
 class ForceConstants:
-    """Force constants of the infinite perfect crystal times (1 + |xi|)^2, eV/A^2: the weight of eps_FC.
+    """Force constants of the infinite perfect crystal times (1 + |xi|)^2, eV/A^2: the weight of
+    eps_FC.
 
-    They come from site Hessians, so no cell is needed and no images are summed.  Give `supercell` when the labels will
-    be computed there by displacing atoms: a cell thinner than four cutoffs would return image sums and is refused.
+    They come from site Hessians, so no cell is needed and no images are summed.  Give `supercell`
+    when the labels will
+    be computed there by displacing atoms: a cell thinner than four cutoffs would return image sums
+    and is refused.
     """
 
     crystal: Crystal
@@ -122,7 +137,9 @@ class ForceConstants:
 
     def observe(self, model):
         if self.supercell is not None:
-            require_thickness(self.supercell.cell, model.cutoff, factor=4.0, what="the cell for force constants")
+            require_thickness(
+                self.supercell.cell, model.cutoff, factor=4.0, what="the cell for force constants"
+            )
         table = force_constants(model, self.crystal)
         half = _one_of_each_pair(table)  # K(xi) and K(-xi)^T are one number
         weight = (1.0 + np.linalg.norm(table.xi[half], axis=1)) ** 2
@@ -137,4 +154,10 @@ def _one_of_each_pair(table):
     return np.array([tuple(a) >= tuple(b) for a, b in zip(key, other)])
 
 
-KINDS = {"E": "Energies", "F": "Forces", "Fw": "Forces, by distance", "V": "Virials", "FC": "Force constants"}
+KINDS = {
+    "E": "Energies",
+    "F": "Forces",
+    "Fw": "Forces, by distance",
+    "V": "Virials",
+    "FC": "Force constants",
+}

@@ -1,7 +1,9 @@
-"""Training sets: cells with the defect near its equilibrium, and the perfect crystal, strained or not.
+"""Training sets: cells with the defect near its equilibrium, and the perfect crystal, strained or
+not.
 
 Everything is seeded: the same arguments give the same configurations on every machine.
 """
+
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +12,21 @@ from ..crystals import Supercell, build_defect
 from ..equilibrium.relaxation import relax
 from .observations import Configuration, Energy, ForceConstants, Forces, Virial
 
-#: What is held out of every training set: rattles of another seed; on the perfect crystal virials at strains of another
-#: size (and other displacements of a basis, in lattice constants), force constants at another volume (relative change).
+#: What is held out of every training set: rattles of another seed; on the perfect crystal virials
+#: at strains of another
+#: size (and other displacements of a basis, in lattice constants), force constants at another
+#: volume (relative change).
 HELD_OUT = {"seed": 1000, "strain": 0.01, "internal": 0.005, "volume": 0.01}
 
 
-def defect_configurations(reference, crystal, defect, cells, count=10, seed=0, scales=(0.7, 1.2), rattle=0.03):
-    """Copies of a relaxed defect: displacements scaled by `scales`, atoms rattled by 0 ... `rattle` A.
+def defect_configurations(
+    reference, crystal, defect, cells, count=10, seed=0, scales=(0.7, 1.2), rattle=0.03
+):
+    """Copies of a relaxed defect: displacements scaled by `scales`, atoms rattled by 0 ... `rattle`
+    A.
 
-    Forces at the equilibrium alone would not fix the core's force *derivatives*, hence the rattled copies.
+    Forces at the equilibrium alone would not fix the core's force *derivatives*, hence the rattled
+    copies.
 
     Parameters
     ----------
@@ -39,12 +47,18 @@ def defect_configurations(reference, crystal, defect, cells, count=10, seed=0, s
     out = []
     for scale, sigma in zip(np.linspace(*scales, count), np.linspace(0.0, rattle, count)):
         noise = sigma * rng.standard_normal(start.positions.shape)
-        out.append(Configuration(start.positions + scale * equilibrium.u + noise, start.cell, crystal, start.centre))
+        out.append(
+            Configuration(
+                start.positions + scale * equilibrium.u + noise, start.cell, crystal, start.centre
+            )
+        )
     return out
 
 
 def strains(dimension, sizes=(0.005, 0.02)):
-    """The identity and +- every elementary deformation gradient of the given sizes (symmetric and not)."""
+    """The identity and +- every elementary deformation gradient of the given sizes (symmetric and
+    not).
+    """
     out = [np.eye(dimension)]
     for size in sizes:
         for i in range(dimension):
@@ -57,7 +71,9 @@ def strains(dimension, sizes=(0.005, 0.02)):
 
 
 def _displaced_basis(crystal, size):
-    """Virials of a multilattice with its last basis atom displaced by +- `size` lattice constants along each axis; else none."""
+    """Virials of a multilattice with its last basis atom displaced by +- `size` lattice constants
+    along each axis; else none.
+    """
     n, d, out = len(crystal.primitive_atoms), crystal.dimension, []
     for i in range(d if n > 1 else 0):
         for sign in (1, -1):
@@ -68,38 +84,59 @@ def _displaced_basis(crystal, size):
 
 
 def crystal_observations(crystal, sizes=(0.005, 0.02)):
-    """Virials at the identity and at small strains (multilattices: also with displaced basis), and force constants."""
-    return [*(Virial(crystal, F) for F in strains(crystal.dimension, sizes)), *_displaced_basis(crystal, 0.01), ForceConstants(crystal)]
+    """Virials at the identity and at small strains (multilattices: also with displaced basis), and
+    force constants.
+    """
+    return [
+        *(Virial(crystal, F) for F in strains(crystal.dimension, sizes)),
+        *_displaced_basis(crystal, 0.01),
+        ForceConstants(crystal),
+    ]
 
 
 def held_out_crystal_observations(crystal):
-    """The crystal as no training set shows it: virials at strains of 1 % (multilattices: also with the basis displaced by
-    0.5 % of the lattice constant), and force constants of the crystal compressed and dilated by 1 % of its volume."""
+    """The crystal as no training set shows it: virials at strains of 1 % (multilattices: also with
+    the basis displaced by
+    0.5 % of the lattice constant), and force constants of the crystal compressed and dilated by 1 %
+    of its volume."""
     out = [Virial(crystal, F) for F in strains(crystal.dimension, (HELD_OUT["strain"],))[1:]]
     out += _displaced_basis(crystal, HELD_OUT["internal"])
     for sign in (-1, 1):
         scale = (1.0 + sign * HELD_OUT["volume"]) ** (1.0 / crystal.dimension)
-        out.append(ForceConstants(replace(crystal, a=scale * crystal.a, c=crystal.c and scale * crystal.c)))
+        out.append(
+            ForceConstants(replace(crystal, a=scale * crystal.a, c=crystal.c and scale * crystal.c))
+        )
     return out
 
 
 def defect_observations(reference, crystal, defect, cells, count=10, seed=0, **near):
-    """Energies and forces (uniform, and weighted by distance) of `count` defect cells; see `defect_configurations`."""
+    """Energies and forces (uniform, and weighted by distance) of `count` defect cells; see
+    `defect_configurations`.
+    """
     configurations = defect_configurations(reference, crystal, defect, cells, count, seed, **near)
-    return [kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))]
+    return [
+        kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))
+    ]
 
 
 def training_set(reference, crystal, defect, cells, count=10, seed=0, **near):
     """All kinds of observation for one training-cell size; a fit chooses among them by weight.
 
-    Returns a list of observations: those of `count` defect cells, and virials and force constants of the perfect crystal.
+    Returns a list of observations: those of `count` defect cells, and virials and force constants
+    of the perfect crystal.
     """
-    return defect_observations(reference, crystal, defect, cells, count, seed, **near) + crystal_observations(crystal)
+    return defect_observations(
+        reference, crystal, defect, cells, count, seed, **near
+    ) + crystal_observations(crystal)
 
 
 def held_out_set(reference, crystal, defect, cells, count=10, seed=0, **near):
-    """What `training_set` with the same arguments does not show: other rattles of the defect, and a strained crystal.
+    """What `training_set` with the same arguments does not show: other rattles of the defect, and a
+    strained crystal.
 
-    Kinds, weights and norms are those of the training set; see `HELD_OUT` and `held_out_crystal_observations`.
+    Kinds, weights and norms are those of the training set; see `HELD_OUT` and
+    `held_out_crystal_observations`.
     """
-    return defect_observations(reference, crystal, defect, cells, count, seed + HELD_OUT["seed"], **near) + held_out_crystal_observations(crystal)
+    return defect_observations(
+        reference, crystal, defect, cells, count, seed + HELD_OUT["seed"], **near
+    ) + held_out_crystal_observations(crystal)

@@ -1,7 +1,18 @@
-"""Site potentials and what follows from them: reference and learned models alike (chapters 3 and 5)."""
+"""Site potentials and what follows from them: reference and learned models alike (chapters 3 and
+5).
+"""
+
 from .ace import ACEBasis, LinearACE
 from .calculators import SiteCalculator
-from .derivatives import cubic_constants, elastic_tensor, energies_and_forces, force_constants, hessian_vector, site_hessian, virial
+from .derivatives import (
+    cubic_constants,
+    elastic_tensor,
+    energies_and_forces,
+    force_constants,
+    hessian_vector,
+    site_hessian,
+    virial,
+)
 from .eam import EAM
 from .files import load_model, save_model
 from .site import SitePotential
@@ -9,6 +20,20 @@ from .stillinger_weber import StillingerWeber
 from .toy import Toy2D
 
 __all__ = [
-    "EAM", "ACEBasis", "LinearACE", "SiteCalculator", "SitePotential", "StillingerWeber", "Toy2D", "cubic_constants", "elastic_tensor",
-    "energies_and_forces", "force_constants", "hessian_vector", "load_model", "save_model", "site_hessian", "virial",
+    "EAM",
+    "ACEBasis",
+    "LinearACE",
+    "SiteCalculator",
+    "SitePotential",
+    "StillingerWeber",
+    "Toy2D",
+    "cubic_constants",
+    "elastic_tensor",
+    "energies_and_forces",
+    "force_constants",
+    "hessian_vector",
+    "load_model",
+    "save_model",
+    "site_hessian",
+    "virial",
 ]

@@ -1,11 +1,16 @@
-"""Compiled kernels of the linear ACE: one site at a time, its neighbours j in the innermost (vectorised) loops.
+"""Compiled kernels of the linear ACE: one site at a time, its neighbours j in the innermost
+(vectorised) loops.
 
-The same source serves float64 and complex128 neighbour vectors (complex step): every formula is analytic, comparisons
-use `.real`.  `reassoc` and `contract` let the compiler vectorise sums; infinities and nan keep their meaning.
+The same source serves float64 and complex128 neighbour vectors (complex step): every formula is
+analytic, comparisons
+use `.real`.  `reassoc` and `contract` let the compiler vectorise sums; infinities and nan keep
+              their meaning.
 
-Names: x[j] transformed distance, P[n, j] radial functions, Y[lm, j] real spherical harmonics with lm = l^2 + l + m,
+Names: x[j] transformed distance, P[n, j] radial functions, Y[lm, j] real spherical harmonics with
+lm = l^2 + l + m,
 A[a] the atomic base, a = (l, m, n) with n fastest: A[start[lm] + n], n < count[lm].
 """
+
 import numpy as np
 from numba import njit, prange
 
@@ -44,9 +49,11 @@ def radial(J, r, radial_data, recurrence, x, dx, P, dP):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def harmonics(J, u, norm, lmax, Q, cs, Y, dY):
-    """Real spherical harmonics as polynomials in the unit vector u[:, j], and their formal gradients dY[:, lm, j].
+    """Real spherical harmonics as polynomials in the unit vector u[:, j], and their formal
+    gradients dY[:, lm, j].
 
-    Y_(l,+m) = N Q_lm(z) Re (x + iy)^m,  Y_(l,-m) = N Q_lm(z) Im (x + iy)^m,  Q_lm = d^m/dz^m of the Legendre
+    Y_(l,+m) = N Q_lm(z) Re (x + iy)^m,  Y_(l,-m) = N Q_lm(z) Im (x + iy)^m,  Q_lm = d^m/dz^m of the
+                                         Legendre
     polynomial, so dQ_lm/dz = Q_l(m+1).  Q, at row l (l + 1) / 2 + m.
     """
     for j in range(J):
@@ -108,7 +115,9 @@ def inside(R, first, last, cutoff, which, r, u):
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def project(J, P, Y, start, count, A):
-    """A_nlm = sum_j P_n(r_j) Y_lm(u_j); the last entry of A is the constant one that pads short products."""
+    """A_nlm = sum_j P_n(r_j) Y_lm(u_j); the last entry of A is the constant one that pads short
+    products.
+    """
     for lm in range(len(start)):
         for n in range(count[lm]):
             total = 0.0 * P[0, 0]  # a zero of the right type
@@ -122,7 +131,8 @@ def project(J, P, Y, start, count, A):
 def products_gradient(A, D, pairs, rows, last, coefficient):
     """E = sum_(a,b) A_a A_b sum_c C_abc A_c over the sparse coefficients; D = dE/dA.
 
-    pairs (n, 2) the (a, b), rows (n + 1,) their entries in `last` (the c) and `coefficient`.  The pad's D is meaningless.
+    pairs (n, 2) the (a, b), rows (n + 1,) their entries in `last` (the c) and `coefficient`.  The
+    pad's D is meaningless.
     """
     energy = 0.0 * A[-1]  # a zero of the right type
     D[:] = 0.0
@@ -141,8 +151,12 @@ def products_gradient(A, D, pairs, rows, last, coefficient):
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
-def linear_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, pairs, rows, last, coefficient):
-    """Site energies (n_sites,) and their gradients (n_pairs, 3) with the coefficients contracted first."""
+def linear_sites(
+    R, offsets, radial_data, recurrence, norm, lmax, start, count, pairs, rows, last, coefficient
+):
+    """Site energies (n_sites,) and their gradients (n_pairs, 3) with the coefficients contracted
+    first.
+    """
     n_sites, n_A = len(offsets) - 1, count.sum()
     V, G = np.zeros(n_sites, R.dtype), np.zeros_like(R)
     nmax, L = len(recurrence), (lmax + 1) ** 2
@@ -155,7 +169,10 @@ def linear_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, 
         u, T = np.empty((4, width), R.dtype), np.empty((4, width), R.dtype)
         w, dw = np.empty(width, R.dtype), np.empty(width, R.dtype)
         P, dP = np.empty((nmax, width), R.dtype), np.empty((nmax, width), R.dtype)
-        Q, cs = np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype), np.empty((2, lmax + 1, width), R.dtype)
+        Q, cs = (
+            np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype),
+            np.empty((2, lmax + 1, width), R.dtype),
+        )
         Y, dY = np.empty((L, width), R.dtype), np.empty((3, L, width), R.dtype)
         A, D = np.empty(n_A + 1, R.dtype), np.empty(n_A + 1, R.dtype)
         for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
@@ -212,15 +229,34 @@ def base_gradients(J, P, dP, Y, dY, u, start, count, F):
         for n in range(count[lm]):
             for d in range(3):
                 for j in range(J):
-                    F[start[lm] + n, d * J + j] = dP[n, j] * Y[lm, j] * u[d, j] + P[n, j] * dY[d, lm, j]
+                    F[start[lm] + n, d * J + j] = (
+                        dP[n, j] * Y[lm, j] * u[d, j] + P[n, j] * dY[d, lm, j]
+                    )
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
-def basis_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, rows, factors, coefficient,
-                active_rows, active, B, dB):
-    """Put basis functions into B (n_sites, K) and their gradients into dB (n_pairs, 3, K); both must be zero before.
+def basis_sites(
+    R,
+    offsets,
+    radial_data,
+    recurrence,
+    norm,
+    lmax,
+    start,
+    count,
+    rows,
+    factors,
+    coefficient,
+    active_rows,
+    active,
+    B,
+    dB,
+):
+    """Put basis functions into B (n_sites, K) and their gradients into dB (n_pairs, 3, K); both
+    must be zero before.
 
-    Function k is sum_q coefficient[q] A[factors[q, 0]] A[factors[q, 1]] A[factors[q, 2]], rows[k] <= q < rows[k + 1];
+    Function k is sum_q coefficient[q] A[factors[q, 0]] A[factors[q, 1]] A[factors[q, 2]], rows[k]
+    <= q < rows[k + 1];
     active[active_rows[k]:active_rows[k + 1]] lists the A it depends on.
     """
     n_sites, n_A, K = len(offsets) - 1, count.sum(), len(rows) - 1
@@ -233,9 +269,16 @@ def basis_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, r
         r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
         u, T = np.empty((4, width), R.dtype), np.empty((8, 3 * width), R.dtype)
         P, dP = np.empty((nmax, width), R.dtype), np.empty((nmax, width), R.dtype)
-        Q, cs = np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype), np.empty((2, lmax + 1, width), R.dtype)
+        Q, cs = (
+            np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype),
+            np.empty((2, lmax + 1, width), R.dtype),
+        )
         Y, dY = np.empty((L, width), R.dtype), np.empty((3, L, width), R.dtype)
-        A, D, F = np.empty(n_A + 1, R.dtype), np.empty(n_A + 1, R.dtype), np.empty((n_A, 3 * width), R.dtype)
+        A, D, F = (
+            np.empty(n_A + 1, R.dtype),
+            np.empty(n_A + 1, R.dtype),
+            np.empty((n_A, 3 * width), R.dtype),
+        )
         D[:] = 0.0
         for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
             J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u)
@@ -257,7 +300,7 @@ def basis_sites(R, offsets, radial_data, recurrence, norm, lmax, start, count, r
                         D[b] += coefficient[q] * A[a] * A[c]
                         D[a] += coefficient[q] * A[b] * A[c]
                     B[i, k] = value
-                    T[k - k0, :3 * J] = 0.0
+                    T[k - k0, : 3 * J] = 0.0
                     q, stop = active_rows[k], active_rows[k + 1]
                     while q + 1 < stop:  # two at a time: half the traffic of T
                         a, b = active[q], active[q + 1]

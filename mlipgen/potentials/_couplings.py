@@ -1,17 +1,38 @@
-"""Couplings of three real spherical harmonics to an invariant."""
-from functools import lru_cache
+"""Couplings of real harmonics on the sphere (d = 3) and on the circle (d = 2) to an invariant."""
+
+from functools import cache
 from math import sqrt
 
 import numpy as np
 
 
-@lru_cache(maxsize=None)
+def spherical(*l):
+    """Real coupling of one to three spherical harmonics of degrees l, sum of squares one: shape (2 l1 + 1, ...)."""
+    if len(l) == 3:
+        return coupling(*l)
+    return np.eye(2 * l[0] + 1) / sqrt(2 * l[0] + 1) if len(l) == 2 else np.ones(1)
+
+
+def circular(*m):
+    """Real coupling of one to three harmonics cos(m phi), sin(m phi), sum of squares one: an axis (cosine, sine) for each m > 0.
+
+    Re(z_1 z_2 conj(z_3)) with z_i = exp(i m_i phi_i), conjugate where m is the largest, the sum of the others.
+    """
+    largest, C = m.index(max(m)), np.ones(())
+    for i, order in enumerate(m):
+        C = np.multiply.outer(C, [1, -1j if i == largest else 1j] if order else [1])
+    return C.real / np.linalg.norm(C.real)
+
+
+@cache
 def coupling(l1, l2, l3):
-    """Real coupling C (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), sum of squares one, from sympy's 3j symbols; l1 + l2 + l3 even.
+    """Real coupling C (2 l1 + 1, 2 l2 + 1, 2 l3 + 1), sum of squares one, from sympy's 3j symbols;
+    l1 + l2 + l3 even.
 
     sum C Y_l1m1 Y_l2m2 Y_l3m3 is invariant under rotations and reflections.
     """
     from sympy.physics.wigner import wigner_3j
+
     W = np.zeros((2 * l1 + 1, 2 * l2 + 1, 2 * l3 + 1), complex)
     for m1 in range(-l1, l1 + 1):
         for m2 in range(-l2, l2 + 1):
@@ -22,7 +43,9 @@ def coupling(l1, l2, l3):
 
 
 def _complex_to_real(l):
-    """U (2l + 1, 2l + 1): Y_real = U Y_complex (Condon-Shortley phase), real order m = -l..l (sine, cosine)."""
+    """U (2l + 1, 2l + 1): Y_real = U Y_complex (Condon-Shortley phase), real order m = -l..l (sine,
+    cosine).
+    """
     U = np.zeros((2 * l + 1, 2 * l + 1), complex)
     U[l, l] = 1.0
     for m in range(1, l + 1):

@@ -1,4 +1,5 @@
 """Which products of the atomic base make a basis function, and the radial polynomials behind it."""
+
 from itertools import combinations_with_replacement
 from math import sqrt
 
@@ -23,16 +24,18 @@ def _functions(degree, order, pair):
 
 
 def _recurrence(cutoff, r0, a, nmax):
-    """Three-term recurrence of the radial polynomials by the Stieltjes procedure, rows (shift, back, scale).
+    """Three-term recurrence of the radial polynomials by the Stieltjes procedure, rows (shift,
+    back, scale).
 
-    Orthonormal for the measure of neighbours spread evenly at close-packed density beyond 0.7 r0, so that A_nlm has
+    Orthonormal for the measure of neighbours spread evenly at close-packed density beyond 0.7 r0,
+    so that A_nlm has
     variance of order one; row n depends on the rows before it only.
     """
     t, weight = np.polynomial.legendre.leggauss(200)
     r = 0.5 * ((cutoff - 0.7 * r0) * t + cutoff + 0.7 * r0)
     s2 = (r / r0) ** 2
-    x = (1 + s2) / (1 + s2 + a * s2 ** 2)
-    measure = weight * 0.5 * (cutoff - 0.7 * r0) * 4 * np.pi * r ** 2 * sqrt(2) / r0 ** 3
+    x = (1 + s2) / (1 + s2 + a * s2**2)
+    measure = weight * 0.5 * (cutoff - 0.7 * r0) * 4 * np.pi * r**2 * sqrt(2) / r0**3
     measure = measure * (1 - r / cutoff) ** 8
     rows, before, p = [], 0 * x, 1 + 0 * x
     shift = back = 0.0
@@ -40,7 +43,7 @@ def _recurrence(cutoff, r0, a, nmax):
         if n:
             shift, back = measure @ (x * p * p), rows[-1][2] ** -1 if n > 1 else 0.0
             before, p = p, (x - shift) * p - back * before
-        scale = 1 / sqrt(measure @ p ** 2)
+        scale = 1 / sqrt(measure @ p**2)
         p = p * scale
         rows.append((shift, back, scale))
     return np.array(rows)

@@ -1,10 +1,15 @@
-"""Compiled loops of the reference potentials: energies of sites and gradients with respect to neighbour vectors.
+"""Compiled loops of the reference potentials: energies of sites and gradients with respect to
+neighbour vectors.
 
-Every kernel runs for real and for complex neighbour vectors through the same lines, so that a complex step gives second
-derivatives free of cancellation.  Comparisons therefore look at `.real`, and reciprocals, roots and exponentials of complex
-numbers are written out (`_inverse`, `_root`, `_exp`): the general-purpose ones guard against overflows that cannot occur
+Every kernel runs for real and for complex neighbour vectors through the same lines, so that a
+complex step gives second
+derivatives free of cancellation.  Comparisons therefore look at `.real`, and reciprocals, roots and
+                                   exponentials of complex
+numbers are written out (`_inverse`, `_root`, `_exp`): the general-purpose ones guard against
+overflows that cannot occur
 here and cost more than the rest of a pair.  Loops run in parallel over sites and release the GIL.
 """
+
 import math
 
 import numpy as np
@@ -27,9 +32,11 @@ def _exp(z):
 @overload(_inverse, inline="always")
 def _inverse_overload(z):
     if isinstance(z, types.Complex):
+
         def complex_inverse(z):
             scale = 1.0 / (z.real * z.real + z.imag * z.imag)
             return complex(z.real * scale, -z.imag * scale)
+
         return complex_inverse
     return lambda z: 1.0 / z
 
@@ -37,9 +44,11 @@ def _inverse_overload(z):
 @overload(_root, inline="always")
 def _root_overload(z):
     if isinstance(z, types.Complex):
-        def complex_root(z):            # right half plane: squared distances have a positive real part
+        # right half plane: squared distances have a positive real part
+        def complex_root(z):
             real = math.sqrt(0.5 * (math.sqrt(z.real * z.real + z.imag * z.imag) + z.real))
             return complex(real, 0.5 * z.imag / real)
+
         return complex_root
     return lambda z: math.sqrt(z)
 
@@ -47,16 +56,20 @@ def _root_overload(z):
 @overload(_exp, inline="always")
 def _exp_overload(z):
     if isinstance(z, types.Complex):
+
         def complex_exp(z):
             size = math.exp(z.real)
             return complex(size * math.cos(z.imag), size * math.sin(z.imag))
+
         return complex_exp
     return lambda z: math.exp(z)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def smoothstep(t):
-    """C3 step s(t) = t^4 (35 - 84 t + 70 t^2 - 20 t^3) rising from 0 to 1 over 0 < t < 1, and ds/dt."""
+    """C3 step s(t) = t^4 (35 - 84 t + 70 t^2 - 20 t^3) rising from 0 to 1 over 0 < t < 1, and
+    ds/dt.
+    """
     s = t * t * t * t * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
     b = t * (1.0 - t)
     return s, 140.0 * b * b * b
@@ -64,9 +77,11 @@ def smoothstep(t):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def zhou_radial(r, par):
-    """Pair energy phi, density f of Zhou et al. (2004), both faded, and their derivatives: phi, phi', f, f'.
+    """Pair energy phi, density f of Zhou et al. (2004), both faded, and their derivatives: phi,
+    phi', f, f'.
 
-    par = (1/r_e, alpha, beta, kappa, lambda, A, B, f_e, r_on, r_off).  phi's attraction and f share exp and denominator.
+    par = (1/r_e, alpha, beta, kappa, lambda, A, B, f_e, r_on, r_off).  phi's attraction and f share
+    exp and denominator.
     """
     x = r * par[0]
     y = x - par[3]
@@ -89,7 +104,8 @@ def zhou_radial(r, par):
     dphi = d_repulsion - par[6] * dg
     f = par[7] * g
     df = par[7] * dg
-    # Without a branch, which processors guess wrong for many pairs: before the fade s = 1 and ds = 0 exactly.
+    # Without a branch, which processors guess wrong for many pairs: before the fade s = 1 and ds =
+    # 0 exactly.
     width = 1.0 / (par[9] - par[8])
     t = (par[9] - r) * width
     if t.real > 1.0:
@@ -106,8 +122,10 @@ def zhou_radial(r, par):
 def zhou_embedding(rho, par):
     """Embedding energy F and F' with the three published branches blended.
 
-    par = (rho_e, rho_n, rho_h, rho_s, width, eta, F_e, Fn0..Fn3, F0..F3), rho_h = rho_high rho_e.  On |rho - rho_n| < width and on
-    |rho - rho_h| < width: (1 - s) left branch + s right branch, s the C3 smoothstep across the window.
+    par = (rho_e, rho_n, rho_h, rho_s, width, eta, F_e, Fn0..Fn3, F0..F3), rho_h = rho_high rho_e.
+    On |rho - rho_n| < width and on
+    |rho - rho_h| < width: (1 - s) left branch + s right branch, s the C3 smoothstep across the
+    window.
     """
     low = rho.real < par[1] + par[4]
     high = rho.real > par[2] - par[4]
@@ -146,7 +164,9 @@ def zhou_embedding(rho, par):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def toy_radial(r, par):
-    """Morse pair energy D (m^2 - 2 m), m = exp(-a (r-1)), and density exp(-b (r-1)), faded; par = (D, a, b, r_on, r_off)."""
+    """Morse pair energy D (m^2 - 2 m), m = exp(-a (r-1)), and density exp(-b (r-1)), faded; par =
+    (D, a, b, r_on, r_off).
+    """
     m = _exp(par[1] * (1.0 - r))
     phi = par[0] * m * (m - 2.0)
     dphi = -2.0 * par[0] * par[1] * m * (m - 1.0)
@@ -164,16 +184,20 @@ def toy_radial(r, par):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def toy_embedding(rho, par):
-    """F = -c (sqrt(rho + rho_0) - sqrt(rho_0)) and F'; par = (c, rho_0): smooth down to the isolated atom."""
+    """F = -c (sqrt(rho + rho_0) - sqrt(rho_0)) and F'; par = (c, rho_0): smooth down to the
+    isolated atom.
+    """
     root = _root(rho + par[1])
     return -par[0] * (root - math.sqrt(par[1])), -0.5 * par[0] * _inverse(root)
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract"})
 def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
-    """Embedded-atom site energies into V, gradients into G; functions of Zhou et al., or of the toy.
+    """Embedded-atom site energies into V, gradients into G; functions of Zhou et al., or of the
+    toy.
 
-    A flag chooses the functions: numba cannot cache kernels that take functions as arguments or close over them.
+    A flag chooses the functions: numba cannot cache kernels that take functions as arguments or
+    close over them.
     """
     d = R.shape[1]
     for i in prange(len(offsets) - 1):
@@ -205,16 +229,18 @@ def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def stillinger_weber_sites(R, offsets, par, p_power, q_power, V, G):
-    """Half the pair energies and all triples centred at the site; par = (epsilon, sigma, a, lambda, gamma, cos0, A, B)."""
+    """Half the pair energies and all triples centred at the site; par = (epsilon, sigma, a, lambda,
+    gamma, cos0, A, B).
+    """
     epsilon, sigma, a, lam, gamma, cos0, A, B = par
     cutoff = a * sigma
     for i in prange(len(offsets) - 1):
         start, end = offsets[i], offsets[i + 1]
         energy = V[i] * 0.0
         near = np.empty(end - start, np.int64)
-        h = np.empty(end - start, R.dtype)          # exp(gamma sigma / (r - a sigma))
-        inv = np.empty(end - start, R.dtype)        # 1 / r
-        dlog = np.empty(end - start, R.dtype)       # d log(h) / dr
+        h = np.empty(end - start, R.dtype)  # exp(gamma sigma / (r - a sigma))
+        inv = np.empty(end - start, R.dtype)  # 1 / r
+        dlog = np.empty(end - start, R.dtype)  # d log(h) / dr
         n = 0
         for p in range(start, end):
             for c in range(3):
@@ -228,11 +254,14 @@ def stillinger_weber_sites(R, offsets, par, p_power, q_power, V, G):
             inv_r = _inverse(r)
             gap = _inverse(r - cutoff)
             x = sigma * inv_r
-            xp = x ** p_power
-            xq = x ** q_power
+            xp = x**p_power
+            xq = x**q_power
             tail = _exp(sigma * gap)
             phi = A * epsilon * (B * xp - xq) * tail
-            dphi = A * epsilon * (q_power * xq - p_power * B * xp) * inv_r * tail - phi * sigma * gap * gap
+            dphi = (
+                A * epsilon * (q_power * xq - p_power * B * xp) * inv_r * tail
+                - phi * sigma * gap * gap
+            )
             energy += 0.5 * phi
             for c in range(3):
                 G[p, c] = 0.5 * dphi * inv_r * R[p, c]

@@ -1,9 +1,13 @@
-"""Everything that follows from site energies and their gradients, for reference and learned models alike.
+"""Everything that follows from site energies and their gradients, for reference and learned models
+alike.
 
-A model's `sites(R, offsets)` gives V (n_sites, ...) and G (n_pairs, d, ...) = dV/dR; a *basis* has one trailing axis
-more (one entry a function), so that every function below also yields the rows of a design matrix.  Second
+A model's `sites(R, offsets)` gives V (n_sites, ...) and G (n_pairs, d, ...) = dV/dR; a *basis* has
+one trailing axis
+more (one entry a function), so that every function below also yields the rows of a design matrix.
+Second
 derivatives come from one complex step, f'(x) = Im f(x + i h) / h, exact to machine precision.
 """
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +37,19 @@ def hessian_vector(model, neighbours, positions, direction):
 
 
 def virial(model, R, offsets):
-    """First derivative of the total energy in the deformation gradient, sum_p G_p (x) R_p: (d, d, ...), eV."""
+    """First derivative of the total energy in the deformation gradient, sum_p G_p (x) R_p: (d, d,
+    ...), eV.
+    """
     return np.einsum("pi...,pj->ij...", model.sites(R, offsets)[1], R)
 
 
 def site_hessian(model, R):
-    """Second derivatives of one site energy, shape (n, d, n, d, ...), eV/A^2, at the neighbour vectors R (n, d)."""
+    """Second derivatives of one site energy, shape (n, d, n, d, ...), eV/A^2, at the neighbour
+    vectors R (n, d).
+    """
     n, d = R.shape
-    copies = np.repeat(R[None], n * d, axis=0).astype(complex)  # one copy of the site for each direction
+    # one copy of the site for each direction
+    copies = np.repeat(R[None], n * d, axis=0).astype(complex)
     copies[np.arange(n * d), np.arange(n * d) // d, np.arange(n * d) % d] += 1j * STEP
     _, G = model.sites(copies.reshape(-1, d), np.arange(n * d + 1) * n)
     G = G.imag / STEP
@@ -62,7 +71,9 @@ class ForceConstantTable:
     K: np.ndarray
 
     def dynamical_matrices(self, k):
-        """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave vectors k (n_k, d), 1/A."""
+        """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave
+        vectors k (n_k, d), 1/A.
+        """
         k = np.asarray(k, float)
         n, d = self.s.max() + 1, self.xi.shape[1]
         D = np.zeros((len(k), n, d, n, d) + self.K.shape[3:], complex)
@@ -80,14 +91,17 @@ class ForceConstantTable:
 def force_constants(model, crystal):
     """Force constants of the infinite crystal, from the site Hessians of one primitive cell.
 
-    No supercell is involved, so nothing is cut off or summed over images; the range is twice the model's cutoff.
-    Source: E = sum_l V_l(Du), D_rho u(l) = u(l + rho) - u(l), differentiated twice (Ortner and Wang 2023, section 2).
+    No supercell is involved, so nothing is cut off or summed over images; the range is twice the
+    model's cutoff.
+    Source: E = sum_l V_l(Du), D_rho u(l) = u(l + rho) - u(l), differentiated twice (Ortner and Wang
+    2023, section 2).
     """
     s, t, xi, K = [], [], [], []
     for atom in crystal.primitive_atoms:
         R, _, b, _ = crystal.stencil(model.cutoff, [atom])
         H = site_hessian(model, R)
-        # The site itself moves all its differences: an extra row and column that make every sum vanish.
+        # The site itself moves all its differences: an extra row and column that make every sum
+        # vanish.
         row = -H.sum(axis=0, keepdims=True)
         H = np.concatenate([row, H])
         H = np.concatenate([-H.sum(axis=2, keepdims=True), H], axis=2)
@@ -98,7 +112,8 @@ def force_constants(model, crystal):
         xi.append((where[None] - where[:, None]).reshape(n * n, -1))
         K.append(np.moveaxis(H, 1, 2).reshape((n * n,) + (R.shape[1],) * 2 + H.shape[4:]))
     s, t, xi, K = (np.concatenate(x) for x in (s, t, xi, K))
-    # Sites of all five structures lie at twelfths of the conventional cell: integers, so that equal vectors always meet.
+    # Sites of all five structures lie at twelfths of the conventional cell: integers, so that equal
+    # vectors always meet.
     key = np.column_stack([s, t, np.rint(12 * xi @ np.linalg.inv(crystal.cell))])
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
     total = np.zeros((len(first),) + K.shape[1:])
@@ -107,10 +122,13 @@ def force_constants(model, crystal):
 
 
 def elastic_tensor(model, crystal, relaxed_ion=True):
-    """Second derivative of the energy density in the deformation gradient, A_iJkL = d2W / dF_iJ dF_kL, at F = 1.
+    """Second derivative of the energy density in the deformation gradient, A_iJkL = d2W / dF_iJ
+    dF_kL, at F = 1.
 
-    Unsymmetrised: equals the long-wave force constants even under stress, A = C_iJkL + delta_ik S_JL.
-    With `relaxed_ion` the basis atoms of a multilattice follow the strain.  Shape (d, d, d, d, ...), eV/A^d.
+    Unsymmetrised: equals the long-wave force constants even under stress, A = C_iJkL + delta_ik
+    S_JL.
+    With `relaxed_ion` the basis atoms of a multilattice follow the strain.  Shape (d, d, d, d,
+    ...), eV/A^d.
     """
     d, n = crystal.dimension, len(crystal.primitive_atoms)
     volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis) * n
@@ -118,7 +136,8 @@ def elastic_tensor(model, crystal, relaxed_ion=True):
     for l, atom in enumerate(crystal.primitive_atoms):
         R, _, b, _ = crystal.stencil(model.cutoff, [atom])
         H = site_hessian(model, R)
-        shift = np.zeros((len(R), n))  # D_rho p: internal coordinates enter the differences of unlike atoms
+        # D_rho p: internal coordinates enter the differences of unlike atoms
+        shift = np.zeros((len(R), n))
         shift[np.arange(len(R)), crystal.sublattice[b]] += 1.0
         shift[:, l] -= 1.0
         A = A + np.einsum("pj,piqk...,ql->ijkl...", R, H, R)
@@ -126,13 +145,19 @@ def elastic_tensor(model, crystal, relaxed_ion=True):
         internal = internal + np.einsum("ps,piqk...,qt->sitk...", shift, H, shift)
     if relaxed_ion and n > 1:
         if np.ndim(A) > 4:
-            raise ValueError("relaxed-ion constants are not linear in the parameters: ask for relaxed_ion=False")
+            raise ValueError(
+                "relaxed-ion constants are not linear in the parameters: ask for relaxed_ion=False"
+            )
         lam = coupling.reshape(n * d, d * d)
-        A = A - (lam.T @ np.linalg.pinv(internal.reshape(n * d, n * d), rcond=1e-10) @ lam).reshape((d,) * 4)
+        A = A - (lam.T @ np.linalg.pinv(internal.reshape(n * d, n * d), rcond=1e-10) @ lam).reshape(
+            (d,) * 4
+        )
     return A / volume
 
 
 def cubic_constants(model, crystal):
-    """C11, C12, C44 of a stress-free cubic crystal (relaxed ions), eV/A^3; multiply by 160.21766 for GPa."""
+    """C11, C12, C44 of a stress-free cubic crystal (relaxed ions), eV/A^3; multiply by 160.21766
+    for GPa.
+    """
     A = elastic_tensor(model, crystal)
     return A[0, 0, 0, 0], (A[0, 0, 1, 1] + A[0, 1, 1, 0]) - A[0, 1, 0, 1], A[0, 1, 0, 1]

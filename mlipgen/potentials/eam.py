@@ -1,4 +1,5 @@
 """Embedded atoms for 16 metals (Zhou, Johnson and Wadley 2004)."""
+
 import csv
 from importlib import resources
 
@@ -18,17 +19,22 @@ class EAM(SitePotential):
 
         V_i = 1/2 sum_j phi(r_ij) + F(rho_i),     rho_i = sum_j f(r_ij)
 
-    phi, f, F: Phys. Rev. B 69, 144113 (2004), with the parameters of LAMMPS' EAM database.  Two changes make it smooth:
-    phi and f are multiplied by a C3 smoothstep (degree 7) falling from 1 to 0 over `fade`; and the three published branches of F,
-    which meet only to table accuracy, are blended by the same smoothstep on windows of half width 0.03 rho_e around
-    rho_n = 0.85 rho_e (Pt: 0.25) and 1.15 rho_e.  F is the published one elsewhere, in particular at the crystal's density.
+    phi, f, F: Phys. Rev. B 69, 144113 (2004), with the parameters of LAMMPS' EAM database.  Two
+    changes make it smooth:
+    phi and f are multiplied by a C3 smoothstep (degree 7) falling from 1 to 0 over `fade`; and the
+    three published branches of F,
+    which meet only to table accuracy, are blended by the same smoothstep on windows of half width
+    0.03 rho_e around
+    rho_n = 0.85 rho_e (Pt: 0.25) and 1.15 rho_e.  F is the published one elsewhere, in particular
+    at the crystal's density.
 
     Parameters
     ----------
     symbol : str
         One of `EAM.symbols()`.
     fade : (float, float), optional
-        A; (r_on, r_off), and cutoff = r_off.  By default 1.12-1.39 lattice constants for bcc, 1.30-1.55 for fcc and 1.84-2.33
+        A; (r_on, r_off), and cutoff = r_off.  By default 1.12-1.39 lattice constants for bcc,
+        1.30-1.55 for fcc and 1.84-2.33
         for hcp, rounded to 0.1 A: short, yet it moves the lattice constant by less than 0.5 %.
 
     Raises
@@ -36,7 +42,7 @@ class EAM(SitePotential):
     ValueError      for an unknown symbol, or unless 0 < r_on < r_off.
     """
 
-    blend = 0.03        # half width of the blends of F, in units of rho_e
+    blend = 0.03  # half width of the blends of F, in units of rho_e
 
     def __init__(self, symbol, fade=None):
         table = _read_table()
@@ -55,11 +61,21 @@ class EAM(SitePotential):
         self.cutoff = self.fade[1]
         self.atomic_number, self.mass = int(p["Z"]), p["mass"]
         self.rho_e = p["rho_e"]
-        self._radial = np.array([1 / p["r_e"]] + [p[k] for k in ("alpha", "beta", "kappa", "lambda", "A", "B", "f_e")]
-                                + list(self.fade))
-        self._embedding = np.array([p["rho_e"], p["rho_low"] * p["rho_e"], p["rho_high"] * p["rho_e"], p["rho_s"],
-                                    self.blend * p["rho_e"]]
-                                   + [p[k] for k in ("eta", "Fe", "Fn0", "Fn1", "Fn2", "Fn3", "F0", "F1", "F2", "F3")])
+        self._radial = np.array(
+            [1 / p["r_e"]]
+            + [p[k] for k in ("alpha", "beta", "kappa", "lambda", "A", "B", "f_e")]
+            + list(self.fade)
+        )
+        self._embedding = np.array(
+            [
+                p["rho_e"],
+                p["rho_low"] * p["rho_e"],
+                p["rho_high"] * p["rho_e"],
+                p["rho_s"],
+                self.blend * p["rho_e"],
+            ]
+            + [p[k] for k in ("eta", "Fe", "Fn0", "Fn1", "Fn2", "Fn3", "F0", "F1", "F2", "F3")]
+        )
 
     def __repr__(self):
         return f"EAM({self.symbol!r}, fade=({self.fade[0]:g}, {self.fade[1]:g}))"
@@ -83,7 +99,9 @@ class EAM(SitePotential):
         return table[0].reshape(shape), table[1].reshape(shape)
 
     def density(self, r):
-        """Faded density f(r) and f'(r); r any shape (A), results of that shape (the published density unit)."""
+        """Faded density f(r) and f'(r); r any shape (A), results of that shape (the published
+        density unit).
+        """
         r, shape = _flat(r)
         table = kernels.zhou_radial_table(r, self._radial)
         return table[2].reshape(shape), table[3].reshape(shape)
@@ -95,12 +113,14 @@ class EAM(SitePotential):
         return table[0].reshape(shape), table[1].reshape(shape)
 
     def tabulate(self, path, n_rho=20001, n_r=20001, rho_max=None):
-        """Write F, f and r phi, as blended and faded here, to a setfl file (LAMMPS `pair_style eam/alloy`, ASE, matscipy).
+        """Write F, f and r phi, as blended and faded here, to a setfl file (LAMMPS `pair_style
+        eam/alloy`, ASE, matscipy).
 
         Parameters
         ----------
         path : str or Path
-        n_rho, n_r : int        grid points of F on [0, rho_max]; of f and r phi from 0 to one step beyond the cutoff
+        n_rho, n_r : int        grid points of F on [0, rho_max]; of f and r phi from 0 to one step
+                                beyond the cutoff
         rho_max : float         largest density tabulated, by default 3 rho_e
 
         Raises
@@ -116,18 +136,27 @@ class EAM(SitePotential):
         d_rho, d_r = rho_max / (n_rho - 1), self.cutoff / (n_r - 2)
         r = d_r * np.arange(n_r)
         with open(path, "w") as file:
-            file.write(f"EAM of {self.symbol}, Zhou, Johnson, Wadley, Phys. Rev. B 69, 144113 (2004)\n"
-                       f"faded by a C3 smoothstep over [{self.fade[0]:g}, {self.fade[1]:g}] A, embedding branches blended\n"
-                       "written by mlipgen\n"
-                       f"1 {self.symbol}\n{n_rho} {d_rho:.17g} {n_r} {d_r:.17g} {self.cutoff:.17g}\n"
-                       f"{self.atomic_number} {self.mass:.10g} {self.a0_guess:.10g} {self.structure}\n")
-            for values in (self.embedding(d_rho * np.arange(n_rho))[0], self.density(r)[0], r * self.pair(r)[0]):
+            file.write(
+                f"EAM of {self.symbol}, Zhou, Johnson, Wadley, Phys. Rev. B 69, 144113 (2004)\n"
+                f"faded by a C3 smoothstep over [{self.fade[0]:g}, {self.fade[1]:g}] A, "
+                "embedding branches blended\n"
+                "written by mlipgen\n"
+                f"1 {self.symbol}\n{n_rho} {d_rho:.17g} {n_r} {d_r:.17g} {self.cutoff:.17g}\n"
+                f"{self.atomic_number} {self.mass:.10g} {self.a0_guess:.10g} {self.structure}\n"
+            )
+            for values in (
+                self.embedding(d_rho * np.arange(n_rho))[0],
+                self.density(r)[0],
+                r * self.pair(r)[0],
+            ):
                 np.savetxt(file, values, fmt="%.17g")
 
 
 def _flat(x):
     x = np.asarray(x)
-    return np.ascontiguousarray(x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64).ravel(), x.shape
+    return np.ascontiguousarray(
+        x, dtype=np.complex128 if np.iscomplexobj(x) else np.float64
+    ).ravel(), x.shape
 
 
 def _read_table():

@@ -1,4 +1,5 @@
 """Files for fitted models."""
+
 import json
 
 
@@ -11,6 +12,7 @@ def save_model(model, path):
 def load_model(path):
     """Read a model written by `save_model`; ValueError if the file is something else."""
     from .ace import LinearACE
+
     with open(path) as text:
         try:
             data = json.load(text)
@@ -19,4 +21,6 @@ def load_model(path):
     try:
         return LinearACE.from_dict(data)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is JSON but not a model file: {type(error).__name__} {error}") from None
+        raise ValueError(
+            f"{path} is JSON but not a model file: {type(error).__name__} {error}"
+        ) from None

@@ -1,14 +1,17 @@
 """The contract: what a potential, reference or learned, is.
 
 A potential is one thing: the energy V_i of each site and its gradient with respect to the vectors
-R = r_j - r_i to the site's neighbours.  Forces, virials, force constants and elastic constants are derived from that elsewhere,
+R = r_j - r_i to the site's neighbours.  Forces, virials, force constants and elastic constants are
+                                         derived from that elsewhere,
 for all potentials alike.  Units eV and angstrom.
 """
+
 import numpy as np
 
 
 class SitePotential:
-    """Energy of each site and its gradient; the base class of reference potentials and fitted models.
+    """Energy of each site and its gradient; the base class of reference potentials and fitted
+    models.
 
     Attributes
     ----------
@@ -32,7 +35,8 @@ class SitePotential:
         Parameters
         ----------
         R : ndarray, shape (n_pairs, dimension), float64 or complex128
-            A; neighbour vectors r_j - r_i grouped by site i.  Pairs beyond the cutoff are allowed and contribute zero.
+            A; neighbour vectors r_j - r_i grouped by site i.  Pairs beyond the cutoff are allowed
+            and contribute zero.
         offsets : ndarray, shape (n_sites + 1,), int64
             The pairs of site i are offsets[i] <= p < offsets[i+1].
 
@@ -40,7 +44,8 @@ class SitePotential:
         -------
         V : ndarray, shape (n_sites,)               eV
         G : ndarray, shape (n_pairs, dimension)     eV/A, dV_i/dR_p
-            Both have the dtype of R: for complex R they are the analytic continuation, so a complex step differentiates exactly.
+            Both have the dtype of R: for complex R they are the analytic continuation, so a complex
+            step differentiates exactly.
 
         Raises
         ------
@@ -51,18 +56,34 @@ class SitePotential:
     def calculator(self):
         """The ASE calculator of this potential (energy, forces, stress, per-atom energies)."""
         from .calculators import SiteCalculator
+
         return SiteCalculator(self)
 
     def _prepare(self, R, offsets):
-        """Contiguous R and offsets after checking their shapes, with V (zeros) and G (uninitialised) to fill."""
+        """Contiguous R and offsets after checking their shapes, with V (zeros) and G
+        (uninitialised) to fill.
+        """
         R = np.asarray(R)
         R = np.ascontiguousarray(R, dtype=np.complex128 if np.iscomplexobj(R) else np.float64)
         offsets = np.ascontiguousarray(offsets, dtype=np.int64)
         if R.ndim != 2 or R.shape[1] != self.dimension:
-            raise ValueError(f"R has shape {R.shape}; {self!r} needs neighbour vectors of shape (n_pairs, {self.dimension})")
-        if offsets.ndim != 1 or len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(R) or (np.diff(offsets) < 0).any():
-            raise ValueError(f"offsets must rise from 0 to the number of pairs, {len(R)}, with one entry more than sites; "
-                             f"got shape {offsets.shape}, first and last {offsets[:1].tolist()}, {offsets[-1:].tolist()}")
+            raise ValueError(
+                f"R has shape {R.shape}; {self!r} needs neighbour vectors of shape (n_pairs, "
+                f"{self.dimension})"
+            )
+        if (
+            offsets.ndim != 1
+            or len(offsets) == 0
+            or offsets[0] != 0
+            or offsets[-1] != len(R)
+            or (np.diff(offsets) < 0).any()
+        ):
+            raise ValueError(
+                f"offsets must rise from 0 to the number of pairs, {len(R)}, with one entry more "
+                "than sites; "
+                f"got shape {offsets.shape}, first and last {offsets[:1].tolist()}, "
+                f"{offsets[-1:].tolist()}"
+            )
         return R, offsets, np.zeros(len(offsets) - 1, R.dtype), np.empty_like(R)
 
 

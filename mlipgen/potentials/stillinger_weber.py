@@ -1,4 +1,5 @@
 """Silicon of Stillinger and Weber (1985)."""
+
 from . import _pair_kernels as kernels
 from .site import SitePotential
 
@@ -7,7 +8,8 @@ class StillingerWeber(SitePotential):
     """Silicon of Stillinger and Weber, Phys. Rev. B 31, 5262 (1985), in the form of LAMMPS' Si.sw.
 
         V_i = 1/2 sum_j A eps [B (s/r)^p - (s/r)^q] exp(s/(r - a s))
-              + sum_{j<k} lambda eps (cos theta_jik - cos0)^2 exp(gamma s/(r_ij - a s)) exp(gamma s/(r_ik - a s))
+              + sum_{j<k} lambda eps (cos theta_jik - cos0)^2 exp(gamma s/(r_ij - a s)) exp(gamma
+              s/(r_ik - a s))
 
     with s = sigma.  The exponentials bring it to zero at the cutoff a sigma with all derivatives.
 
@@ -16,19 +18,37 @@ class StillingerWeber(SitePotential):
     symbol : str        "Si"; any label with your own parameters
     epsilon, sigma, a, lam, gamma, cos0, A, B : float
     p, q : int
-        As in the formula (`lam` is lambda); the defaults are silicon's, epsilon in eV and sigma in A.
+        As in the formula (`lam` is lambda); the defaults are silicon's, epsilon in eV and sigma in
+        A.
 
     Raises
     ------
-    ValueError      for another symbol than "Si" without sigma and epsilon, non-positive lengths or non-integer powers.
+    ValueError      for another symbol than "Si" without sigma and epsilon, non-positive lengths or
+                    non-integer powers.
     """
 
     structure = "diamond"
 
-    def __init__(self, symbol="Si", *, epsilon=None, sigma=None, a=1.8, lam=21.0, gamma=1.2, cos0=-1 / 3,
-                 A=7.049556277, B=0.6022245584, p=4, q=0):
+    def __init__(
+        self,
+        symbol="Si",
+        *,
+        epsilon=None,
+        sigma=None,
+        a=1.8,
+        lam=21.0,
+        gamma=1.2,
+        cos0=-1 / 3,
+        A=7.049556277,
+        B=0.6022245584,
+        p=4,
+        q=0,
+    ):
         if symbol != "Si" and (epsilon is None or sigma is None):
-            raise ValueError(f"no Stillinger-Weber parameters for {symbol!r}; use 'Si', or give epsilon and sigma")
+            raise ValueError(
+                f"no Stillinger-Weber parameters for {symbol!r}; use 'Si', or give epsilon and "
+                "sigma"
+            )
         epsilon = 2.1683 if epsilon is None else float(epsilon)
         sigma = 2.0951 if sigma is None else float(sigma)
         for name, value in (("epsilon", epsilon), ("sigma", sigma), ("a", a)):
@@ -39,8 +59,18 @@ class StillingerWeber(SitePotential):
         self.symbol = symbol
         self.cutoff = a * sigma
         self.a0_guess = 5.431 * sigma / 2.0951
-        self.parameters = dict(epsilon=epsilon, sigma=sigma, a=float(a), lam=float(lam), gamma=float(gamma), cos0=float(cos0),
-                               A=float(A), B=float(B), p=int(p), q=int(q))
+        self.parameters = dict(
+            epsilon=epsilon,
+            sigma=sigma,
+            a=float(a),
+            lam=float(lam),
+            gamma=float(gamma),
+            cos0=float(cos0),
+            A=float(A),
+            B=float(B),
+            p=int(p),
+            q=int(q),
+        )
 
     def __repr__(self):
         return f"StillingerWeber({self.symbol!r})"

@@ -1,4 +1,5 @@
 """A two-dimensional toy for the triangular lattice."""
+
 import numpy as np
 
 from . import _pair_kernels as kernels
@@ -6,13 +7,16 @@ from .site import SitePotential, check_fade
 
 
 class Toy2D(SitePotential):
-    """A smooth embedded-atom toy in two dimensions with a stable triangular lattice of spacing 0.942.
+    """A smooth embedded-atom toy in two dimensions with a stable triangular lattice of spacing
+    0.942.
 
         V_i = 1/2 sum_j phi(r_ij) - c (sqrt(rho_i + rho_0) - sqrt(rho_0)),     rho_i = sum_j f(r_ij)
         phi = D (m^2 - 2 m),  m = exp(-a (r - 1)),     f = exp(-b (r - 1))
 
-    phi and f fall to zero over `fade` by a C3 smoothstep; with the default, first neighbours interact fully,
-    second ones (1.63) almost, third ones (1.88) half.  The embedding breaks Cauchy's relation C12 = C66 that pair energies alone would force.
+    phi and f fall to zero over `fade` by a C3 smoothstep; with the default, first neighbours
+    interact fully,
+    second ones (1.63) almost, third ones (1.88) half.  The embedding breaks Cauchy's relation C12 =
+    C66 that pair energies alone would force.
 
     Parameters
     ----------
@@ -31,7 +35,9 @@ class Toy2D(SitePotential):
 
     def __init__(self, fade=(1.5, 2.3), D=0.5, a=5.0, b=3.0, c=1.0, rho_0=0.1):
         if not rho_0 > 0:
-            raise ValueError(f"rho_0={rho_0} must be positive: it keeps the embedding smooth at an isolated atom")
+            raise ValueError(
+                f"rho_0={rho_0} must be positive: it keeps the embedding smooth at an isolated atom"
+            )
         self.fade = check_fade(fade)
         self.cutoff = self.fade[1]
         self._radial = np.array([D, a, b, *self.fade])

@@ -1,4 +1,5 @@
 """Widgets of the book, one folder each. anywidget is loaded when a widget is first asked for."""
+
 from .explorer import ExplorerData, Setting
 
 __all__ = ["Explorer", "ExplorerData", "LookupFigure", "Setting", "StudyFigure"]
@@ -7,11 +8,14 @@ __all__ = ["Explorer", "ExplorerData", "LookupFigure", "Setting", "StudyFigure"]
 def __getattr__(name):
     if name == "Explorer":
         from .explorer.widget import Explorer
+
         return Explorer
     if name == "LookupFigure":
         from .lookup import LookupFigure
+
         return LookupFigure
     if name == "StudyFigure":
         from .study_figure import StudyFigure
+
         return StudyFigure
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

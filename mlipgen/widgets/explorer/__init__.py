@@ -1,4 +1,5 @@
 """The explorer: a fit that is solved in the reader's browser."""
+
 from .data import ExplorerData, Setting
 
 __all__ = ["Explorer", "ExplorerData", "Setting", "explorer_data"]
@@ -7,8 +8,10 @@ __all__ = ["Explorer", "ExplorerData", "Setting", "explorer_data"]
 def __getattr__(name):
     if name == "Explorer":
         from .widget import Explorer
+
         return Explorer
     if name == "explorer_data":
         from .builder import explorer_data
+
         return explorer_data
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,10 +2,14 @@
 
     minimise  sum_b w_b^2 |A_b theta - y_b - sigma xi_b|^2 + ridge^2 |Gamma theta|^2
 
-needs from each observation block only the R-factor of [A_b y_b xi_b]; the predicted geometry error is
-|S [theta; 1]|, the predicted energy error  e . [theta; 1] - 1/2 |T [theta; 1]|^2, with S and T triangles.
-`ExplorerData.solve` is the reference for the JavaScript in `explorer_solver.js`: same inputs, LAPACK instead of loops.
+needs from each observation block only the R-factor of [A_b y_b xi_b]; the predicted geometry error
+is
+|S [theta; 1]|, the predicted energy error  e . [theta; 1] - 1/2 |T [theta; 1]|^2, with S and T
+                                            triangles.
+`ExplorerData.solve` is the reference for the JavaScript in `explorer_solver.js`: same inputs,
+LAPACK instead of loops.
 """
+
 import base64
 import gzip
 import json
@@ -21,9 +25,12 @@ KINDS = ("E", "F", "V", "FC")
 class Setting:
     """One position of the explorer's controls.
 
-    cell : training-cell size (0 means: the data's first); weights : {"E", "F", "V", "FC"} -> weight, 0 or missing = off;
-    forces : "uniform" or "distance"; degree : basis degree; ridge : > 0; noise : sigma, multiplies the fixed draw xi.
+    cell : training-cell size (0 means: the data's first); weights : {"E", "F", "V", "FC"} ->
+        weight, 0 or missing = off;
+    forces : "uniform" or "distance"; degree : basis degree; ridge : > 0; noise : sigma, multiplies
+        the fixed draw xi.
     """
+
     cell: int
     degree: int
     ridge: float
@@ -38,30 +45,44 @@ class Setting:
         if self.forces not in ("uniform", "distance"):
             raise ValueError(f"forces={self.forces!r}: choose 'uniform' or 'distance'")
         if not self.ridge > 0:
-            raise ValueError(f"ridge={self.ridge}: choose a positive number, e.g. 1e-8 (the fit must have one solution)")
+            raise ValueError(
+                f"ridge={self.ridge}: choose a positive number, e.g. 1e-8 (the fit must have one "
+                "solution)"
+            )
 
     def blocks(self):
         """(kind, weight) of the training blocks used, cell-independent ones first."""
         pairs = [(kind, self.weights.get(kind, 0.0)) for kind in ("V", "FC", "E", "F")]
-        return [("Fw" if kind == "F" and self.forces == "distance" else kind, w) for kind, w in pairs if w > 0]
+        return [
+            ("Fw" if kind == "F" and self.forces == "distance" else kind, w)
+            for kind, w in pairs
+            if w > 0
+        ]
 
 
 def r_factor(matrix):
-    """R (min(rows, n), n) with R'R = matrix' matrix, by Householder QR; the rows are not needed again."""
+    """R (min(rows, n), n) with R'R = matrix' matrix, by Householder QR; the rows are not needed
+    again.
+    """
     return qr(np.asarray(matrix, float), mode="economic")[1]
 
 
 def echelon(R, prior, counts, tolerance=1e-13):
-    """An R-factor in steps: first the rows that the smallest basis can fit, then those that the next one adds, then the rest.
+    """An R-factor in steps: first the rows that the smallest basis can fit, then those that the
+    next one adds, then the rest.
 
-    R : (r, K + extra);  prior : (K,), columns are compared after division by it;  counts : sizes of the nested bases, the last K
-    tolerance : combinations of the functions below this fraction of the largest are rounding, and left out
+    R : (r, K + extra);  prior : (K,), columns are compared after division by it;  counts : sizes of
+                         the nested bases, the last K
+    tolerance : combinations of the functions below this fraction of the largest are rounding, and
+        left out
 
-    Symmetry makes many rows of a crystal's observations dependent: fewer are left.  And a misfit stands in rows that are
-    exactly zero in the basis: next to the rounding of dependent rows, a small ridge would magnify the product of both.
+    Symmetry makes many rows of a crystal's observations dependent: fewer are left.  And a misfit
+    stands in rows that are
+    exactly zero in the basis: next to the rounding of dependent rows, a small ridge would magnify
+    the product of both.
     """
-    scale = np.linalg.norm(R[:, :len(prior)] / prior, 2) * tolerance
-    if np.linalg.matrix_rank(R[:, :len(prior)] / prior, tol=scale) == len(prior):
+    scale = np.linalg.norm(R[:, : len(prior)] / prior, 2) * tolerance
+    if np.linalg.matrix_rank(R[:, : len(prior)] / prior, tol=scale) == len(prior):
         return R
     steps, start = [], 0
     for K in counts:
@@ -72,13 +93,15 @@ def echelon(R, prior, counts, tolerance=1e-13):
         R = np.column_stack([np.zeros((len(U) - r, K)), U[:, r:].T @ R[:, K:]])
         start = K
     misfit = r_factor(R[:, K:]) if len(R) else R[:, K:]
-    misfit = misfit[np.linalg.norm(misfit, axis=1) > tolerance * np.linalg.norm(np.vstack(steps)[:, K:])]
+    misfit = misfit[
+        np.linalg.norm(misfit, axis=1) > tolerance * np.linalg.norm(np.vstack(steps)[:, K:])
+    ]
     return np.vstack([*steps, np.column_stack([np.zeros((len(misfit), K)), misfit])])
 
 
 def _pack_trapezoid(R):
     r, n = R.shape
-    return np.concatenate([R[:min(j + 1, r), j] for j in range(n)])
+    return np.concatenate([R[: min(j + 1, r), j] for j in range(n)])
 
 
 def _unpack_trapezoid(flat, shape):
@@ -86,7 +109,7 @@ def _unpack_trapezoid(flat, shape):
     R, start = np.zeros(shape), 0
     for j in range(n):
         m = min(j + 1, r)
-        R[:m, j] = flat[start:start + m]
+        R[:m, j] = flat[start : start + m]
         start += m
     return R
 
@@ -95,21 +118,29 @@ def _unpack_trapezoid(flat, shape):
 class ExplorerData:
     """One crystal and defect: R-factors, predictions, applicability tests and measured points.
 
-    meta : plain JSON-able facts (labels, degrees, cells, limits, measured points; see `explorer_builder`).
+    meta : plain JSON-able facts (labels, degrees, cells, limits, measured points; see
+        `explorer_builder`).
     arrays : name -> float64 array.  With K functions sorted by degree:
-        "R/train/<kind>/<cell|any>", "R/held/..."  (<= K+2, K+2) R-factor of [A y xi], kinds E F Fw V FC
+        "R/train/<kind>/<cell|any>", "R/held/..."  (<= K+2, K+2) R-factor of [A y xi], kinds E F Fw
+        V FC
         "R/S/<shell>" (<= K+1, K+1) A;  "R/T" (<= K+1, K+1) eV^(1/2);  "energy" (K+1,) eV
-        "stiffness/<i>" (count, K+1, entries)  whitened matrices, upper triangle (then imaginary part) by rows;
-            with "stiffness/<i>/map" (r, K) they are given for the r combinations map theta: (count, r+1, entries)
+        "stiffness/<i>" (count, K+1, entries)  whitened matrices, upper triangle (then imaginary
+        part) by rows;
+            with "stiffness/<i>/map" (r, K) they are given for the r combinations map theta: (count,
+            r+1, entries)
         "prior" (K,);  "near/positions" (n, 3) A;  "near/U" (3n, K+1) A
     """
+
     meta: dict
     arrays: dict
-    relax: object = None  # callable(data, setting, progress, cancelled) behind a live explorer; never packed
+    # callable(data, setting, progress, cancelled) behind a live explorer; never packed
+    relax: object = None
 
     # ------------------------------------------------------------------ transport
     def pack(self):
-        """Everything as one base64 string: gzip of a JSON header and the arrays, bytes shuffled by significance."""
+        """Everything as one base64 string: gzip of a JSON header and the arrays, bytes shuffled by
+        significance.
+        """
         header, flat, offset = dict(self.meta, arrays={}), [], 0
         for name in sorted(self.arrays):
             a = np.asarray(self.arrays[name], float)
@@ -128,15 +159,15 @@ class ExplorerData:
         """Inverse of `pack`; the arrays come back bit for bit."""
         blob = gzip.decompress(base64.b64decode(text))
         length = int.from_bytes(blob[:4], "little")
-        meta = json.loads(blob[4:4 + length])
-        shuffled = np.frombuffer(blob[4 + length:], np.uint8).reshape(8, -1)
+        meta = json.loads(blob[4 : 4 + length])
+        shuffled = np.frombuffer(blob[4 + length :], np.uint8).reshape(8, -1)
         flat = np.ascontiguousarray(shuffled.T).view("<f8").ravel()
         arrays = {}
         for name, (offset, shape) in meta.pop("arrays").items():
             if name.startswith("R/"):
                 arrays[name] = _unpack_trapezoid(flat[offset:], shape)
             else:
-                arrays[name] = flat[offset:offset + int(np.prod(shape))].reshape(shape)
+                arrays[name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
         return cls(meta, arrays)
 
     # ------------------------------------------------------------------ the reference solution
@@ -154,16 +185,24 @@ class ExplorerData:
     def theta(self, setting):
         """Fitted coefficients (K',) of the leading functions, in eV."""
         if all(cell["size"] != setting.cell for cell in self.meta["cells"]):
-            raise ValueError(f"cell={setting.cell}: this data holds {[c['size'] for c in self.meta['cells']]}")
+            raise ValueError(
+                f"cell={setting.cell}: this data holds {[c['size'] for c in self.meta['cells']]}"
+            )
         K = self.count(setting.degree)
         prior, stacked = self.arrays["prior"][:K], []
         for kind, weight in setting.blocks():
             name = self.block("train", kind, setting.cell)
             if name not in self.arrays:
-                raise ValueError(f"this data holds no training block {kind}: choose forces='uniform', or build it with by_distance=True")
+                raise ValueError(
+                    f"this data holds no training block {kind}: choose forces='uniform', or "
+                    "build it with by_distance=True"
+                )
             R = self.arrays[name]
-            stacked.append(weight * np.column_stack([R[:K, :K] / prior, R[:K, -2] + setting.noise * R[:K, -1]]))
-        # Large rows first and columns pivoted (Powell and Reid 1969), and one step of refinement by the corrected seminormal
+            stacked.append(
+                weight * np.column_stack([R[:K, :K] / prior, R[:K, -2] + setting.noise * R[:K, -1]])
+            )
+        # Large rows first and columns pivoted (Powell and Reid 1969), and one step of refinement by
+        # the corrected seminormal
         # equations (Björck 1987): then a small ridge is not lost beside large weights.
         stacked.sort(key=lambda rows: -np.abs(rows).max(initial=0.0))
         A = np.vstack([*stacked, np.eye(K, K + 1) * setting.ridge])
@@ -176,31 +215,44 @@ class ExplorerData:
         return theta / prior
 
     def residual(self, role, kind, setting, theta):
-        """Norm of a block's residual in its own unit; held-out labels are clean. None if there is no such block."""
+        """Norm of a block's residual in its own unit; held-out labels are clean. None if there is
+        no such block.
+        """
         name = self.block(role, kind, setting.cell)
         if name not in self.arrays:
             return None
         R = self.arrays[name]
         sigma = setting.noise if role == "train" else 0.0
-        r = R[:, :len(theta)] @ theta - R[:, -2] - sigma * R[:, -1]
+        r = R[:, : len(theta)] @ theta - R[:, -2] - sigma * R[:, -1]
         return float(self.meta["factors"][name] * np.linalg.norm(r))
 
     def stiffness(self, theta):
-        """Lowest and highest eigenvalue of each family of whitened stiffness matrices (1 = the reference's)."""
+        """Lowest and highest eigenvalue of each family of whitened stiffness matrices (1 = the
+        reference's).
+        """
         ranges = []
         for i, info in enumerate(self.meta["stiffness"]):
             a, m = self.arrays[f"stiffness/{i}"], info["size"]
-            own = self.arrays[f"stiffness/{i}/map"][:, :len(theta)] @ theta if f"stiffness/{i}/map" in self.arrays else theta
-            flat = np.einsum("cbe,b->ce", a[:, :len(own)], own) + a[:, -1]
+            own = (
+                self.arrays[f"stiffness/{i}/map"][:, : len(theta)] @ theta
+                if f"stiffness/{i}/map" in self.arrays
+                else theta
+            )
+            flat = np.einsum("cbe,b->ce", a[:, : len(own)], own) + a[:, -1]
             upper = np.triu_indices(m)
             M = np.zeros((len(flat), m, m), complex)
-            M[:, upper[0], upper[1]] = flat[:, :len(upper[0])]
+            M[:, upper[0], upper[1]] = flat[:, : len(upper[0])]
             if info["complex"]:
                 strict = np.triu_indices(m, 1)
-                M[:, strict[0], strict[1]] += 1j * flat[:, len(upper[0]):]
+                M[:, strict[0], strict[1]] += 1j * flat[:, len(upper[0]) :]
             eigenvalues = np.linalg.eigvalsh(M, UPLO="U")
-            ranges.append({"low": float(eigenvalues.min()), "high": float(eigenvalues.max()),
-                           "at": int(eigenvalues.min(axis=1).argmin())})
+            ranges.append(
+                {
+                    "low": float(eigenvalues.min()),
+                    "high": float(eigenvalues.max()),
+                    "at": int(eigenvalues.min(axis=1).argmin()),
+                }
+            )
         return ranges
 
     def solve(self, setting):
@@ -208,12 +260,16 @@ class ExplorerData:
 
         Returns
         -------
-        dict: theta (K',); errors {id: {train, held}}; geometry, shells (A); energy, relaxation (eV);
+        dict: theta (K',); errors {id: {train, held}}; geometry, shells (A); energy, relaxation
+        (eV);
             stiffness, mismatch; reasons [(code, detail)], empty when the prediction `applies`.
         """
         theta = self.theta(setting)
-        on = lambda R: R[:, :len(theta)] @ theta + R[:, -1]
-        shells = [float(np.linalg.norm(on(self.arrays[f"R/S/{s}"]))) for s in range(len(self.meta["shells"]))]
+        on = lambda R: R[:, : len(theta)] @ theta + R[:, -1]
+        shells = [
+            float(np.linalg.norm(on(self.arrays[f"R/S/{s}"])))
+            for s in range(len(self.meta["shells"]))
+        ]
         geometry = float(np.linalg.norm(shells))
         relaxation = -0.5 * float(np.sum(on(self.arrays["R/T"]) ** 2))
         energy = float(on(self.arrays["energy"][None])[0]) + relaxation
@@ -226,13 +282,26 @@ class ExplorerData:
             reasons.append(("mismatch", mismatch))
         if not geometry <= limits["geometry"] * self.meta["norm"]:
             reasons.append(("large", geometry / self.meta["norm"]))
-        errors = {e["id"]: {role: self.residual(role, e["block"], setting, theta) for role in ("train", "held")}
-                  for e in self.meta["errors"]}
-        return {"theta": theta, "errors": errors, "geometry": geometry, "energy": energy, "relaxation": relaxation,
-                "shells": shells, "stiffness": stiffness, "mismatch": mismatch, "reasons": reasons,
-                "applies": not reasons}
+        errors = {
+            e["id"]: {
+                role: self.residual(role, e["block"], setting, theta) for role in ("train", "held")
+            }
+            for e in self.meta["errors"]
+        }
+        return {
+            "theta": theta,
+            "errors": errors,
+            "geometry": geometry,
+            "energy": energy,
+            "relaxation": relaxation,
+            "shells": shells,
+            "stiffness": stiffness,
+            "mismatch": mismatch,
+            "reasons": reasons,
+            "applies": not reasons,
+        }
 
     def near(self, theta):
         """Predicted displacement errors (n, 3) of the atoms nearest the defect, A."""
         U = self.arrays["near/U"]
-        return (U[:, :len(theta)] @ theta + U[:, -1]).reshape(-1, 3)
+        return (U[:, : len(theta)] @ theta + U[:, -1]).reshape(-1, 3)

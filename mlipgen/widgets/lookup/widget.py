@@ -1,4 +1,7 @@
-"""A figure with a slider that works without a kernel: curves computed beforehand, looked up and drawn by the page."""
+"""A figure with a slider that works without a kernel: curves computed beforehand, looked up and
+drawn by the page.
+"""
+
 import json
 from pathlib import Path
 
@@ -15,7 +18,8 @@ def curve(name, x, y, style="line"):
 
     Parameters
     ----------
-    name : str              shown in the legend; a curve keeps its colour, which goes by name, in every frame
+    name : str              shown in the legend; a curve keeps its colour, which goes by name, in
+                            every frame
     x, y : array_like, (n,) any units; nan or infinity leaves a gap
     style : str             "line", "dashed", "marks" or "both" (line and marks)
 
@@ -27,12 +31,16 @@ def curve(name, x, y, style="line"):
     if len(x) != len(y):
         raise ValueError(f"curve {name!r}: {len(x)} values of x but {len(y)} of y")
     if style not in STYLES:
-        raise ValueError(f"curve {name!r}: style {style!r} is unknown; choose one of {', '.join(STYLES)}")
+        raise ValueError(
+            f"curve {name!r}: style {style!r} is unknown; choose one of {', '.join(STYLES)}"
+        )
     return {"name": str(name), "x": _short(x), "y": _short(y), "style": style}
 
 
 def frame(label, curves, note=""):
-    """The curves at one position of the slider; `label` is its value as text, `note` a sentence read aloud on change."""
+    """The curves at one position of the slider; `label` is its value as text, `note` a sentence
+    read aloud on change.
+    """
     return {"label": str(label), "curves": list(curves), "note": str(note)}
 
 
@@ -43,10 +51,12 @@ class LookupFigure(anywidget.AnyWidget):
     ----------
     frames : list of `frame(...)`    at least one; with a single frame there is no slider
     slider : str                     what the slider changes, with its unit
-    title, description : str         heading and text alternative (required: what a reader who cannot see it should know)
+    title, description : str         heading and text alternative (required: what a reader who
+                                     cannot see it should know)
     x, y : str                       axis labels
     x_log, y_log : bool              logarithmic axes; values that are not positive are left out
-    x_range, y_range : (low, high)   default: the range over all frames, so that frames can be compared
+    x_range, y_range : (low, high)   default: the range over all frames, so that frames can be
+                                     compared
     x_ticks : list of (value, text)  own ticks on the x axis (a path in reciprocal space, say)
     start : int                      frame shown first
 
@@ -56,26 +66,45 @@ class LookupFigure(anywidget.AnyWidget):
 
     Examples
     --------
-    LookupFigure([frame(n, [curve("error", L, e[n], "both")]) for n in sizes], slider="cell size N", x="L (Å)",
+    LookupFigure([frame(n, [curve("error", L, e[n], "both")]) for n in sizes], slider="cell size N",
+    x="L (Å)",
                  y="error (Å)", x_log=True, y_log=True, title="...", description="...")
 
     Raises
     ------
-    ValueError      without frames or description, for a start outside the frames, or when nothing can be drawn
+    ValueError      without frames or description, for a start outside the frames, or when nothing
+                    can be drawn
     """
 
     _esm = HERE / "lookup.js"
     _css = HERE / "lookup.css"
-    payload = traitlets.Unicode().tag(sync=True)  # text: dictionaries would arrive with their keys sorted
+    # text: dictionaries would arrive with their keys sorted
+    payload = traitlets.Unicode().tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)
 
-    def __init__(self, frames, *, slider="", title="", description="", x="", y="", x_log=False, y_log=False,
-                 x_range=None, y_range=None, x_ticks=None, start=0):
+    def __init__(
+        self,
+        frames,
+        *,
+        slider="",
+        title="",
+        description="",
+        x="",
+        y="",
+        x_log=False,
+        y_log=False,
+        x_range=None,
+        y_range=None,
+        x_ticks=None,
+        start=0,
+    ):
         frames = list(frames)
         if not frames:
             raise ValueError("a LookupFigure needs at least one frame")
         if not description:
-            raise ValueError("give a description: what a reader who cannot see the figure should know")
+            raise ValueError(
+                "give a description: what a reader who cannot see the figure should know"
+            )
         if not 0 <= start < len(frames):
             raise ValueError(f"start={start} is outside the {len(frames)} frames")
         axes = []
@@ -83,8 +112,17 @@ class LookupFigure(anywidget.AnyWidget):
             low, high = limits or _limits([c[key] for f in frames for c in f["curves"]], log, key)
             axes.append({"label": label, "log": bool(log), "low": float(low), "high": float(high)})
         axes[0]["ticks"] = [[float(value), str(text)] for value, text in x_ticks or ()]
-        payload = {"frames": frames, "slider": slider, "title": title, "description": description, "x": axes[0], "y": axes[1]}
-        super().__init__(payload=json.dumps(payload, separators=(",", ":"), allow_nan=False), index=start)
+        payload = {
+            "frames": frames,
+            "slider": slider,
+            "title": title,
+            "description": description,
+            "x": axes[0],
+            "y": axes[1],
+        }
+        super().__init__(
+            payload=json.dumps(payload, separators=(",", ":"), allow_nan=False), index=start
+        )
 
 
 def _short(values):
@@ -93,7 +131,9 @@ def _short(values):
 
 
 def _limits(columns, log, key):
-    values = np.array([v for column in columns for v in column if v is not None and (v > 0 or not log)])
+    values = np.array(
+        [v for column in columns for v in column if v is not None and (v > 0 or not log)]
+    )
     if not len(values):
         raise ValueError(f"no {'positive ' if log else ''}{key} value to draw")
     t = np.log10(values) if log else values

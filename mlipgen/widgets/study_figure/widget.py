@@ -1,15 +1,27 @@
-"""A finished study as a figure with three controls: training-cell size, observation set and fit accuracy.
+"""A finished study as a figure with three controls: training-cell size, observation set and fit
+accuracy.
 
 Every point was fitted and relaxed beforehand; the page only looks it up, so it needs no kernel.
 """
+
 from pathlib import Path
 
 import anywidget
 import traitlets
 
 HERE = Path(__file__).parent
-SHOWN = ("cell", "observations", "degree", "n_basis", "predicted_geometry", "measured_geometry", "predicted_energy",
-         "measured_energy", "verdict", "outcome")
+SHOWN = (
+    "cell",
+    "observations",
+    "degree",
+    "n_basis",
+    "predicted_geometry",
+    "measured_geometry",
+    "predicted_energy",
+    "measured_energy",
+    "verdict",
+    "outcome",
+)
 
 
 class StudyFigure(anywidget.AnyWidget):
@@ -33,17 +45,31 @@ class StudyFigure(anywidget.AnyWidget):
     def __init__(self, rows, *, atoms, test_atoms, scale, start=None):
         if not rows:
             raise ValueError("rows is empty: give the list that Study.run returns")
-        axes = {name: list(dict.fromkeys(r[name] for r in rows)) for name in ("cell", "observations", "degree")}
+        axes = {
+            name: list(dict.fromkeys(r[name] for r in rows))
+            for name in ("cell", "observations", "degree")
+        }
         grid = {(r["cell"], r["observations"], r["degree"]) for r in rows}
         size = len(axes["cell"]) * len(axes["observations"]) * len(axes["degree"])
         if len(grid) != size or len(rows) != size:
-            raise ValueError(f"{len(rows)} rows do not fill the grid of {size} points once each: pass one whole study")
+            raise ValueError(
+                f"{len(rows)} rows do not fill the grid of {size} points once each: pass one "
+                "whole study"
+            )
         missing = sorted(set(axes["cell"]) - set(atoms))
         if missing:
             raise ValueError(f"atoms has no entry for the cell sizes {missing}")
         point = {name: values[0] for name, values in axes.items()} | dict(start or {})
         if tuple(point[n] for n in ("cell", "observations", "degree")) not in grid:
             raise ValueError(f"start={start} is not a point of this study")
-        super().__init__(rows=[{k: r[k] for k in SHOWN} for r in rows], point=point,
-                         labels={"atoms": [[n, int(atoms[n])] for n in axes["cell"]], "test": int(test_atoms),
-                                 "scale": float(scale), "crystal": rows[0]["crystal"], "defect": rows[0]["defect"]})
+        super().__init__(
+            rows=[{k: r[k] for k in SHOWN} for r in rows],
+            point=point,
+            labels={
+                "atoms": [[n, int(atoms[n])] for n in axes["cell"]],
+                "test": int(test_atoms),
+                "scale": float(scale),
+                "crystal": rows[0]["crystal"],
+                "defect": rows[0]["defect"],
+            },
+        )
