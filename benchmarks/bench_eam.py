@@ -2,8 +2,7 @@
 the same functions.
 
 The fade is [4.5, 5.5] A, the cell rattled; neighbour lists are built before the clock starts on
-both sides; one thread each.
-Run: python benchmarks/bench_eam.py [cells]
+both sides; one thread each. Run: python benchmarks/bench_eam.py [cells]
 """
 
 import sys

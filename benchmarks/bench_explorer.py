@@ -5,9 +5,8 @@
 A slider event is solve, predict at every training-cell size, redraw, in Chromium: median and 90th
 percentile over 60 moves,
 beside the frame budgets 16 ms (73 functions) and 100 ms (165).  A relaxation is the widget's own
-answer to its button, from
-the message to the measured point, for a vacancy in tungsten of 1,023 atoms at settings off the
-grid, compiled code warm; budget 1 s.
+answer to its button, from the message to the measured point, for a vacancy in tungsten of 1,023
+atoms at settings off the grid, compiled code warm; budget 1 s.
 """
 
 import sys

@@ -2,8 +2,8 @@
 potential, same start, same force.
 
 Our time includes the preconditioner (force constants, Fourier transform, inversion) and the
-neighbour list; LAMMPS' time is that of
-`minimize`. One thread each. Run: python benchmarks/bench_relax.py [cells]
+neighbour list; LAMMPS' time is that of `minimize`. One thread each. Run: python
+benchmarks/bench_relax.py [cells]
 """
 
 import sys

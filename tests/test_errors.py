@@ -107,8 +107,7 @@ def test_newtons_effectivity_is_within_two_percent(crystal, bar):
     """For every stable fit with forces whose measured geometry error is below 5 % of |D ubar|.
 
     Silicon's <110> dumbbell is soft and strongly anharmonic: 3 % of error there leave 3 % of second
-    order, as Newton's estimate is of
-    first order only; so its bar is the relative error itself.
+    order, as Newton's estimate is of first order only; so its bar is the relative error itself.
     """
     scale, judged = study(crystal).reference.scale, 0
     for (cell, kinds, degree), e in errors(crystal).items():

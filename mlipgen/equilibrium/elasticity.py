@@ -14,8 +14,8 @@ def elastic_dipole(potential, equilibrium, method="stress"):
     method : "stress"     P = -dE/dF of the relaxed cell at fixed shape (a stress-free crystal
                           exerts none)
              "kanzaki"    first moment of the forces that would hold u in the harmonic crystal (one
-                          atom a primitive cell:
-                          elsewhere the moment depends on how the core's atoms are labelled)
+                          atom a primitive cell: elsewhere the moment depends on how the core's
+                          atoms are labelled)
     Both converge to the same tensor as the cell grows, with errors N^(-d).
     """
     defect = equilibrium.defect
@@ -44,8 +44,8 @@ def green_gradient(A, x, points=32):
     A : (d, d, d, d), eV/A^d, d2W / dF_iJ dF_kL.  d = 3: Barnett's line integral (Phys. Status
         Solidi B 49, 741, 1972);
     d = 2: the same by the plane-wave expansion of log r.  Trapezoidal sums over a circle:
-    exponentially accurate, with
-    32 points to 1e-8 even for lead (anisotropy 4.1) and to machine precision for tungsten.
+    exponentially accurate, with 32 points to 1e-8 even for lead (anisotropy 4.1) and to machine
+    precision for tungsten.
     """
     x = np.atleast_2d(x)
     r = np.linalg.norm(x, axis=1)

@@ -2,8 +2,7 @@
 vector.
 
 It is the right preconditioner for a defect: a point defect changes the Hessian only locally, so the
-number of force
-evaluations does not grow with the cell.
+number of force evaluations does not grow with the cell.
 """
 
 import numpy as np
@@ -71,8 +70,7 @@ class LatticeGreen:
         net force.
 
         A vacancy's site carries no force; atoms that share a site (dumbbells) move together with it
-        and against each
-        other with the crystal's on-site spring.
+        and against each other with the crystal's on-site spring.
         """
         site = defect.lattice_index
         counts = defect.occupation[site][:, None]

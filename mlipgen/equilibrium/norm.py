@@ -47,9 +47,8 @@ class EnergyNorm:
         """|D ubar| outside the core (A): what errors are compared with.
 
         An interstitial's |D ubar| inside its core depends on the arbitrary starting sites, so there
-        give the core radius;
-        the core then counts as the part of the energy norm that a displacement of 0.1 A on each
-        core site would have.
+        give the core radius; the core then counts as the part of the energy norm that a
+        displacement of 0.1 A on each core site would have.
         """
         site = self.per_site(u)
         n_pairs = np.diff(self._pairs.offsets)

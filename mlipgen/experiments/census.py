@@ -179,9 +179,8 @@ def verdicts(rows):
     """Counts of what the prediction said against what the relaxation did.
 
     Returns dict: `applies_right`; `applies_false` (said "applies", but the model left the basin, or
-    its geometry error is over
-    10 % of |D ubar|, or off the prediction by more than 10 %); `refused_right`; `false_alarm`
-    (refused, though the error is below 10 %).
+    its geometry error is over 10 % of |D ubar|, or off the prediction by more than 10 %);
+    `refused_right`; `false_alarm` (refused, though the error is below 10 %).
     """
     counts = dict.fromkeys(("applies_right", "applies_false", "refused_right", "false_alarm"), 0)
     for r in rows:

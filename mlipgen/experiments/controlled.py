@@ -6,10 +6,9 @@ defect.
 No force acts on the perfect crystal (no ghost forces), the energy is conserved, the net force
 vanishes.  Each kind of
 dV isolates one term of the error bound of the book's chapter 7.  dV is built from the stretches of
-opposite bonds,
-a = rho.D_rho u / |rho| and b = -rho.D_-rho u / |rho| for lattice translations rho; exchanging a and
-b is the inversion.
-Lengths in A, energies in eV, a coefficient of order p in eV/A^p.
+opposite bonds, a = rho.D_rho u / |rho| and b = -rho.D_-rho u / |rho| for lattice translations rho;
+exchanging a and b is the inversion. Lengths in A, energies in eV, a coefficient of order p in
+eV/A^p.
 """
 
 from dataclasses import dataclass
@@ -115,9 +114,8 @@ class Mismatch:
     L : float, A
     terms : {name of TERMS: coefficient, eV/A^order}
     directions : (m,) weights of the lattice translations (`farfield.translations`); default only
-        the first, an anisotropic
-        error, so that no symmetry of the crystal hides the leading term; np.ones(m) respects the
-        crystal's symmetry
+        the first, an anisotropic error, so that no symmetry of the crystal hides the leading term;
+        np.ones(m) respects the crystal's symmetry
     sharp : bool        a jump instead of a ramp (costs half an order; an exercise)
 
     Raises
@@ -232,11 +230,9 @@ def respond(reference, mismatch, nonlinear=True, rtol=1e-5, max_steps=12):
     """Relax under the known error by Newton's method from the reference equilibrium.
 
     The tiny forces left over in the reference are kept as a dead load on both sides, and the energy
-    is the work of
-    the reference's forces along the straight path (Simpson's rule) plus the mismatch energy: no two
-    large numbers are
-    subtracted, so errors are resolved down to round-off in the forces (1e-14 eV/A), far below the
-    relaxation's tolerance.
+    is the work of the reference's forces along the straight path (Simpson's rule) plus the mismatch
+    energy: no two large numbers are subtracted, so errors are resolved down to round-off in the
+    forces (1e-14 eV/A), far below the relaxation's tolerance.
 
     Raises
     ------

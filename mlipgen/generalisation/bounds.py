@@ -173,9 +173,8 @@ class Terms:
     harmonic : far field, (K_ML - K) ubar outside; at most `harmonic_limit` = eps_FC |D
         ubar|_outside c / gamma^(1/2)
     anharmonic : what remains of the far field; to leading order of long waves at most
-        `anharmonic_limit`
-        = eps_V2 / 2 sum_outside |D ubar|^4 ^(1/2) c / (m^3 gamma)^(1/2), with m = sum_rho |rho|^2 /
-        d turning strains into differences
+        `anharmonic_limit` = eps_V2 / 2 sum_outside |D ubar|^4 ^(1/2) c / (m^3 gamma)^(1/2), with m
+        = sum_rho |rho|^2 / d turning strains into differences
     whole : of the forces undivided
     """
 

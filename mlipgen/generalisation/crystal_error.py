@@ -59,8 +59,7 @@ def virial_mismatch(model, reference_potential, crystal, step=0.01, directions=1
 
     eps_V0 : eV per atom, |dW/dF| at F = 1
     eps_V1 : eV per atom, largest entry norm |a.dA(k).a| over unit a, k of the unsymmetrised second
-        derivative
-        (the long-wave limit of the force constants, relaxed ions)
+        derivative (the long-wave limit of the force constants, relaxed ions)
     eps_V2 : eV per atom, largest |d^3W/dF^3 [F, F]| over random unit F, by central differences,
         basis atoms clamped
     """

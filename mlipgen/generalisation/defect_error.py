@@ -137,9 +137,8 @@ def measure(model, reference, tolerance=1e-7, progress=None):
     """Relax the defect with `model` from the reference equilibrium and compare, atom by atom.
 
     Atoms that changed places are matched first (`match_labels`).  If then an atom is further than a
-    third of the
-    nearest-neighbour distance from its reference position, the defect is another one and no error
-    is given.
+    third of the nearest-neighbour distance from its reference position, the defect is another one
+    and no error is given.
     """
     ref, defect = reference.equilibrium, reference.defect
     try:

@@ -1,8 +1,8 @@
 """What is observed.  Each kind of observation is a linear functional of a site-energy model.
 
 `observe(model)` returns shape (count, ...) for anything with `sites`: numbers for a potential (the
-targets), one more
-axis for a basis (the rows of the design matrix), so targets, rows and residuals come from the same
+targets), one more axis for a basis (the rows of the design matrix), so targets, rows and residuals
+come from the same
 code.  A new kind
 is one new class with `kind`, `label` and `observe`.
 """
@@ -85,9 +85,8 @@ class Forces:
 @dataclass
 class Virial:
     """First derivative of the energy per atom in the deformation gradient at the homogeneous strain
-    F, (d, d), eV,
-    and the forces on the basis atoms of a multilattice, eV/A; `internal` (n_sublattices, d), A,
-    displaces the basis.
+    F, (d, d), eV, and the forces on the basis atoms of a multilattice, eV/A; `internal`
+    (n_sublattices, d), A, displaces the basis.
 
     At F = 1 this is the stress (eps_V0); small strains give the elastic constants (eps_V1), larger
     ones third order.
@@ -126,9 +125,8 @@ class ForceConstants:
     eps_FC.
 
     They come from site Hessians, so no cell is needed and no images are summed.  Give `supercell`
-    when the labels will
-    be computed there by displacing atoms: a cell thinner than four cutoffs would return image sums
-    and is refused.
+    when the labels will be computed there by displacing atoms: a cell thinner than four cutoffs
+    would return image sums and is refused.
     """
 
     crystal: Crystal

@@ -2,10 +2,9 @@
 alike.
 
 A model's `sites(R, offsets)` gives V (n_sites, ...) and G (n_pairs, d, ...) = dV/dR; a *basis* has
-one trailing axis
-more (one entry a function), so that every function below also yields the rows of a design matrix.
-Second
-derivatives come from one complex step, f'(x) = Im f(x + i h) / h, exact to machine precision.
+one trailing axis more (one entry a function), so that every function below also yields the rows of
+a design matrix. Second derivatives come from one complex step, f'(x) = Im f(x + i h) / h, exact to
+machine precision.
 """
 
 from dataclasses import dataclass
@@ -92,9 +91,8 @@ def force_constants(model, crystal):
     """Force constants of the infinite crystal, from the site Hessians of one primitive cell.
 
     No supercell is involved, so nothing is cut off or summed over images; the range is twice the
-    model's cutoff.
-    Source: E = sum_l V_l(Du), D_rho u(l) = u(l + rho) - u(l), differentiated twice (Ortner and Wang
-    2023, section 2).
+    model's cutoff. Source: E = sum_l V_l(Du), D_rho u(l) = u(l + rho) - u(l), differentiated twice
+    (Ortner and Wang 2023, section 2).
     """
     s, t, xi, K = [], [], [], []
     for atom in crystal.primitive_atoms:

@@ -20,10 +20,9 @@ class EAM(SitePotential):
         V_i = 1/2 sum_j phi(r_ij) + F(rho_i),     rho_i = sum_j f(r_ij)
 
     phi, f, F: Phys. Rev. B 69, 144113 (2004), with the parameters of LAMMPS' EAM database.  Two
-    changes make it smooth:
-    phi and f are multiplied by a C3 smoothstep (degree 7) falling from 1 to 0 over `fade`; and the
-    three published branches of F,
-    which meet only to table accuracy, are blended by the same smoothstep on windows of half width
+    changes make it smooth: phi and f are multiplied by a C3 smoothstep (degree 7) falling from 1 to
+    0 over `fade`; and the three published branches of F, which meet only to table accuracy, are
+    blended by the same smoothstep on windows of half width
     0.03 rho_e around
     rho_n = 0.85 rho_e (Pt: 0.25) and 1.15 rho_e.  F is the published one elsewhere, in particular
     at the crystal's density.
