@@ -66,8 +66,8 @@ ERRORS = [
         "held out: the crystal compressed and dilated by 1 % of its volume",
     },
 ]
-PYTHON = """from mlipgen.errors import defect_error
-from mlipgen.study import Study
+PYTHON = """from mlipgen.experiments import Study
+from mlipgen.generalisation import defect_error
 
 study = Study({crystal!r}, {defect!r}, cells={cells}, degrees={degrees},
               test_cell={test_cell}, count={count}, seed={seed}{pair}).prepare()

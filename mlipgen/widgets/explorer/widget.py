@@ -15,8 +15,23 @@ from ipywidgets import widget_serialization
 from .data import ExplorerData, Setting
 
 HERE = Path(__file__).parent
-# one module: anywidget takes one string
-SCRIPTS = ("solver.js", "charts.js", "atoms.js", "explorer.js")
+# In the order of use; they share one scope, because anywidget takes one module as a string.
+SCRIPTS = (
+    "dom.js",
+    "unpack.js",
+    "solver.js",
+    "predict.js",
+    "state.js",
+    "chart.js",
+    "canvas.js",
+    "viewer.js",
+    "controls.js",
+    "results.js",
+    "figures.js",
+    "atoms.js",
+    "kernel.js",
+    "explorer.js",
+)
 
 
 class Cancelled(Exception):

@@ -19,11 +19,15 @@ function draw(parent, tag, attributes, text) {
   return node;
 }
 
-const superscript = (n) => String(n).replace("-", "⁻").replace(/\d/g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]);
+const superscript = (n) =>
+  String(n)
+    .replace("-", "⁻")
+    .replace(/\d/g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]);
 function label(value) {
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
-    const exponent = Math.floor(Math.log10(size) + 1e-9), mantissa = Number((value / 10 ** exponent).toPrecision(3));
+    const exponent = Math.floor(Math.log10(size) + 1e-9),
+      mantissa = Number((value / 10 ** exponent).toPrecision(3));
     return (mantissa === 1 ? "" : `${mantissa}·`) + `10${superscript(exponent)}`;
   }
   return String(Number(value.toPrecision(6))).replace("-", "−");
@@ -34,7 +38,8 @@ function ticks(axis, room) {
   if (axis.ticks && axis.ticks.length) return axis.ticks;
   const out = [];
   if (axis.log) {
-    const first = Math.ceil(Math.log10(axis.low) - 1e-9), last = Math.floor(Math.log10(axis.high) + 1e-9);
+    const first = Math.ceil(Math.log10(axis.low) - 1e-9),
+      last = Math.floor(Math.log10(axis.high) + 1e-9);
     const few = last - first < 2;
     const step = Math.max(1, Math.ceil((last - first + 1) / room));
     for (let k = first - 1; k <= last; k++) {
@@ -42,9 +47,11 @@ function ticks(axis, room) {
       if (few) for (const m of [2, 5]) out.push(m * 10 ** k);
     }
   } else {
-    const raw = (axis.high - axis.low) / room, power = 10 ** Math.floor(Math.log10(raw));
+    const raw = (axis.high - axis.low) / room,
+      power = 10 ** Math.floor(Math.log10(raw));
     const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
-    for (let k = Math.ceil(axis.low / step - 1e-9); k * step <= axis.high + 1e-9 * step; k++) out.push(k * step);
+    for (let k = Math.ceil(axis.low / step - 1e-9); k * step <= axis.high + 1e-9 * step; k++)
+      out.push(k * step);
   }
   return out.filter((v) => v >= axis.low && v <= axis.high).map((v) => [v, label(v)]);
 }
@@ -57,41 +64,83 @@ function place(axis, value) {
 }
 
 function marker(parent, shape, x, y, colour) {
-  const d = { 0: `M${x - 4},${y}a4,4 0 1,0 8,0a4,4 0 1,0 -8,0`, 1: `M${x - 3.6},${y - 3.6}h7.2v7.2h-7.2z`,
-              2: `M${x},${y - 4.6}l4.4,8h-8.8z`, 3: `M${x},${y - 5}l5,5l-5,5l-5,-5z` }[shape % 4];
+  const d = {
+    0: `M${x - 4},${y}a4,4 0 1,0 8,0a4,4 0 1,0 -8,0`,
+    1: `M${x - 3.6},${y - 3.6}h7.2v7.2h-7.2z`,
+    2: `M${x},${y - 4.6}l4.4,8h-8.8z`,
+    3: `M${x},${y - 5}l5,5l-5,5l-5,-5z`,
+  }[shape % 4];
   draw(parent, "path", { d, class: `lk-mark lk-c${colour}` });
 }
 
 function chart(data, frame, names, width, height, clip) {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [k, v] of Object.entries({ width, height, role: "img", "aria-label": data.description })) svg.setAttribute(k, v);
-  const w = width - MARGIN.left - MARGIN.right, h = height - MARGIN.top - MARGIN.bottom;
-  const X = (v) => MARGIN.left + w * place(data.x, v), Y = (v) => MARGIN.top + h * (1 - place(data.y, v));
+  for (const [k, v] of Object.entries({
+    width,
+    height,
+    role: "img",
+    "aria-label": data.description,
+  }))
+    svg.setAttribute(k, v);
+  const w = width - MARGIN.left - MARGIN.right,
+    h = height - MARGIN.top - MARGIN.bottom;
+  const X = (v) => MARGIN.left + w * place(data.x, v),
+    Y = (v) => MARGIN.top + h * (1 - place(data.y, v));
   for (const [v, text] of ticks(data.x, Math.max(3, Math.floor(w / 75)))) {
     draw(svg, "line", { x1: X(v), x2: X(v), y1: MARGIN.top, y2: MARGIN.top + h, class: "lk-grid" });
     draw(svg, "text", { x: X(v), y: MARGIN.top + h + 17, "text-anchor": "middle" }, text);
   }
   for (const [v, text] of ticks(data.y, Math.max(3, Math.floor(h / 45)))) {
-    draw(svg, "line", { x1: MARGIN.left, x2: MARGIN.left + w, y1: Y(v), y2: Y(v), class: "lk-grid" });
+    draw(svg, "line", {
+      x1: MARGIN.left,
+      x2: MARGIN.left + w,
+      y1: Y(v),
+      y2: Y(v),
+      class: "lk-grid",
+    });
     draw(svg, "text", { x: MARGIN.left - 7, y: Y(v) + 4, "text-anchor": "end" }, text);
   }
   draw(svg, "rect", { x: MARGIN.left, y: MARGIN.top, width: w, height: h, class: "lk-axis" });
-  draw(svg, "text", { x: MARGIN.left + w / 2, y: height - 8, "text-anchor": "middle", class: "lk-label" }, data.x.label);
-  draw(svg, "text", { transform: `translate(14,${MARGIN.top + h / 2}) rotate(-90)`, "text-anchor": "middle", class: "lk-label" }, data.y.label);
+  draw(
+    svg,
+    "text",
+    { x: MARGIN.left + w / 2, y: height - 8, "text-anchor": "middle", class: "lk-label" },
+    data.x.label,
+  );
+  draw(
+    svg,
+    "text",
+    {
+      transform: `translate(14,${MARGIN.top + h / 2}) rotate(-90)`,
+      "text-anchor": "middle",
+      class: "lk-label",
+    },
+    data.y.label,
+  );
   const area = draw(draw(svg, "defs", {}), "clipPath", { id: clip });
   draw(area, "rect", { x: MARGIN.left - 5, y: MARGIN.top - 5, width: w + 10, height: h + 10 });
   const inside = draw(svg, "g", { "clip-path": `url(#${clip})` });
   for (const c of frame.curves) {
-    const colour = names.indexOf(c.name), points = c.x.map((v, k) => [X(v), Y(c.y[k])]);
+    const colour = names.indexOf(c.name),
+      points = c.x.map((v, k) => [X(v), Y(c.y[k])]);
     if (c.style !== "marks") {
-      let d = "", pen = "M";
+      let d = "",
+        pen = "M";
       for (const [x, y] of points) {
-        if (Number.isFinite(x) && Number.isFinite(y)) { d += `${pen}${x.toFixed(1)},${y.toFixed(1)}`; pen = "L"; } else pen = "M";
+        if (Number.isFinite(x) && Number.isFinite(y)) {
+          d += `${pen}${x.toFixed(1)},${y.toFixed(1)}`;
+          pen = "L";
+        } else pen = "M";
       }
-      draw(inside, "path", { d, class: `lk-line lk-c${colour % 6}`, "stroke-dasharray": c.style === "dashed" ? "7 5" : DASH[Math.floor(colour / 6) % 4] });
+      draw(inside, "path", {
+        d,
+        class: `lk-line lk-c${colour % 6}`,
+        "stroke-dasharray": c.style === "dashed" ? "7 5" : DASH[Math.floor(colour / 6) % 4],
+      });
     }
     if (c.style === "marks" || c.style === "both") {
-      for (const [x, y] of points) if (Number.isFinite(x) && Number.isFinite(y)) marker(inside, colour, x, y, colour % 6);
+      for (const [x, y] of points)
+        if (Number.isFinite(x) && Number.isFinite(y)) marker(inside, colour, x, y, colour % 6);
     }
   }
   return svg;
@@ -99,49 +148,91 @@ function chart(data, frame, names, width, height, clip) {
 
 function key(c, colour) {
   const svg = document.createElementNS(SVG, "svg");
-  for (const [k, v] of Object.entries({ width: 30, height: 14, "aria-hidden": "true" })) svg.setAttribute(k, v);
-  if (c.style !== "marks") draw(svg, "path", { d: "M1,7H29", class: `lk-line lk-c${colour % 6}`, "stroke-dasharray": c.style === "dashed" ? "7 5" : DASH[Math.floor(colour / 6) % 4] });
+  for (const [k, v] of Object.entries({ width: 30, height: 14, "aria-hidden": "true" }))
+    svg.setAttribute(k, v);
+  if (c.style !== "marks")
+    draw(svg, "path", {
+      d: "M1,7H29",
+      class: `lk-line lk-c${colour % 6}`,
+      "stroke-dasharray": c.style === "dashed" ? "7 5" : DASH[Math.floor(colour / 6) % 4],
+    });
   if (c.style === "marks" || c.style === "both") marker(svg, colour, 15, 7, colour % 6);
   return svg;
 }
 
-/** The numbers behind the picture, for readers who cannot see it and for copying; built when it is opened. */
+/** The numbers behind the picture, for who cannot see it and for copying; built when opened. */
 function table(data, frame) {
   const body = make("tbody");
-  for (const c of frame.curves) c.x.forEach((v, k) => {
-    if (v !== null && c.y[k] !== null) body.append(make("tr", {}, make("th", { scope: "row" }, c.name), make("td", {}, label(v)), make("td", {}, label(c.y[k]))));
-  });
-  const head = make("tr", {}, make("th", { scope: "col" }, "curve"), make("th", { scope: "col" }, data.x.label), make("th", { scope: "col" }, data.y.label));
+  for (const c of frame.curves)
+    c.x.forEach((v, k) => {
+      if (v !== null && c.y[k] !== null)
+        body.append(
+          make(
+            "tr",
+            {},
+            make("th", { scope: "row" }, c.name),
+            make("td", {}, label(v)),
+            make("td", {}, label(c.y[k])),
+          ),
+        );
+    });
+  const head = make(
+    "tr",
+    {},
+    make("th", { scope: "col" }, "curve"),
+    make("th", { scope: "col" }, data.x.label),
+    make("th", { scope: "col" }, data.y.label),
+  );
   return make("table", {}, make("thead", {}, head), body);
 }
 
 function render({ model, el }) {
-  const data = JSON.parse(model.get("payload")), id = `lookup-${++count}-${Math.random().toString(36).slice(2, 7)}`;
+  const data = JSON.parse(model.get("payload")),
+    id = `lookup-${++count}-${Math.random().toString(36).slice(2, 7)}`;
   const names = [...new Set(data.frames.flatMap((f) => f.curves.map((c) => c.name)))];
-  const plot = make("div", { class: "lk-plot" }), legend = make("ul", { class: "lk-legend" });
-  const value = make("output", { class: "lk-value", for: id }), note = make("p", { class: "lk-note", "aria-live": "polite" });
+  const plot = make("div", { class: "lk-plot" }),
+    legend = make("ul", { class: "lk-legend" });
+  const value = make("output", { class: "lk-value", for: id }),
+    note = make("p", { class: "lk-note", "aria-live": "polite" });
   const range = make("input", { type: "range", id, min: 0, max: data.frames.length - 1, step: 1 });
-  const numbers = make("details", { class: "lk-numbers" }, make("summary", {}, "Numbers of this figure"), make("div", { class: "lk-scroll", tabindex: 0, role: "region", "aria-label": "Numbers of this figure" }));
+  const numbers = make(
+    "details",
+    { class: "lk-numbers" },
+    make("summary", {}, "Numbers of this figure"),
+    make("div", {
+      class: "lk-scroll",
+      tabindex: 0,
+      role: "region",
+      "aria-label": "Numbers of this figure",
+    }),
+  );
   const root = make("figure", { class: "lk" });
   if (data.title) root.append(make("figcaption", {}, data.title));
   if (data.frames.length > 1) {
-    root.append(make("div", { class: "lk-control" }, make("label", { for: id }, data.slider), value, range));
+    root.append(
+      make("div", { class: "lk-control" }, make("label", { for: id }, data.slider), value, range),
+    );
   }
   root.append(plot, legend, note, numbers);
   el.append(root);
 
   let shownWidth = 0;
-  const current = () => data.frames[Math.min(Math.max(model.get("index"), 0), data.frames.length - 1)];
+  const current = () =>
+    data.frames[Math.min(Math.max(model.get("index"), 0), data.frames.length - 1)];
   function show() {
     const frame = current();
     range.value = String(data.frames.indexOf(frame));
     range.setAttribute("aria-valuetext", frame.label);
     value.textContent = frame.label;
     if (note.textContent !== frame.note) note.textContent = frame.note;
-    legend.replaceChildren(...frame.curves.map((c) => make("li", {}, key(c, names.indexOf(c.name)), c.name)));
+    legend.replaceChildren(
+      ...frame.curves.map((c) => make("li", {}, key(c, names.indexOf(c.name)), c.name)),
+    );
     const width = Math.max(260, plot.clientWidth || 640);
     shownWidth = plot.clientWidth;
-    plot.replaceChildren(chart(data, frame, names, width, Math.min(380, Math.max(240, 0.56 * width)), `${id}-area`));
+    plot.replaceChildren(
+      chart(data, frame, names, width, Math.min(380, Math.max(240, 0.56 * width)), `${id}-area`),
+    );
     if (numbers.open) numbers.lastChild.replaceChildren(table(data, frame));
   }
   range.addEventListener("input", () => {
@@ -151,7 +242,9 @@ function render({ model, el }) {
   });
   numbers.addEventListener("toggle", show);
   model.on("change:index", show);
-  const observer = new ResizeObserver(() => { if (plot.clientWidth !== shownWidth) show(); });
+  const observer = new ResizeObserver(() => {
+    if (plot.clientWidth !== shownWidth) show();
+  });
   observer.observe(plot);
   show();
   return () => observer.disconnect();

@@ -1,5 +1,5 @@
 """A finished study as a figure with three controls."""
 
-from .widget import StudyFigure
+from .widget import SHOWN, StudyFigure
 
-__all__ = ["StudyFigure"]
+__all__ = ["SHOWN", "StudyFigure"]

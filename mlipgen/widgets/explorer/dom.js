@@ -1,0 +1,44 @@
+// Elements and numbers as the page writes them.
+
+const SVG_NS = "http://www.w3.org/2000/svg";
+
+/** h("div", {class: "x", onclick: f}, child, "text", ...) */
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [k, v] of Object.entries(attributes)) {
+    if (k.startsWith("on")) node.addEventListener(k.slice(2), v);
+    else if (v === true) node.setAttribute(k, "");
+    else if (v !== false && v !== null && v !== undefined) node.setAttribute(k, v);
+  }
+  node.append(...children.filter((c) => c !== null));
+  return node;
+}
+
+/** A child of an SVG element. */
+function svgElement(parent, tag, attributes, text) {
+  const node = document.createElementNS(SVG_NS, tag);
+  for (const [k, v] of Object.entries(attributes)) node.setAttribute(k, v);
+  if (text !== undefined) node.textContent = text;
+  parent.appendChild(node);
+  return node;
+}
+
+const SUPERSCRIPT = Object.fromEntries([..."-0123456789."].map((c, i) => [c, "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·"[i]]));
+function superscript(text) {
+  return [...String(text)].map((c) => SUPERSCRIPT[c] ?? c).join("");
+}
+
+/** Three significant digits with a typographic minus and powers of ten. */
+function formatNumber(x, digits = 3) {
+  if (x === 0) return "0";
+  if (!Number.isFinite(x)) return "–";
+  const sign = x < 0 ? "−" : "";
+  const a = Math.abs(x);
+  if (a >= 0.01 && a < 1e4) return sign + (a >= 100 ? a.toFixed(0) : a.toPrecision(digits));
+  const [mantissa, exponent] = a.toExponential(digits - 1).split("e");
+  return `${sign}${mantissa} × 10${superscript(Number(exponent))}`;
+}
+
+function decade(e) {
+  return e === 0 ? "1" : e === 1 ? "10" : `10${superscript(e)}`;
+}

@@ -1,0 +1,123 @@
+// Where the controls stand: slider positions, the setting they mean, the address that holds them.
+
+const KINDS = [
+  ["E", "Energies"],
+  ["F", "Forces"],
+  ["V", "Virials"],
+  ["FC", "Force constants"],
+];
+const SETS = [["E"], ["E", "F"], ["E", "F", "V"], ["E", "F", "FC"], ["E", "F", "V", "FC"]];
+
+/** ["E", "F", "FC"] -> "EF+FC" */
+function setName(kinds) {
+  return kinds.filter((k) => k !== "FC").join("") + (kinds.includes("FC") ? "+FC" : "");
+}
+
+const power = (tenths) => 10 ** (tenths / 10);
+const noiseOf = (index, max) => (index === 0 ? 0 : max * 10 ** ((index - 30) / 10));
+const close = (a, b) => (a === 0 || b === 0 ? a === b : Math.abs(Math.log10(a / b)) < 0.02);
+
+/** Slider positions of a data set's default setting: weights in tenths, ridge in quarter decades. */
+function defaultState(meta, override) {
+  const weights = override?.weights ?? meta.default.weights;
+  const d = { ...meta.default, ...override, weights };
+  const on = {};
+  const weight = {};
+  for (const [kind] of KINDS) {
+    on[kind] = d.weights[kind] > 0;
+    weight[kind] = Math.round(10 * Math.log10(on[kind] ? d.weights[kind] : meta.weights[kind]));
+  }
+  const noise =
+    d.noise > 0 ? Math.max(1, Math.round(30 + 10 * Math.log10(d.noise / meta.noise_max))) : 0;
+  const ridge = Math.round(4 * Math.log10(d.ridge));
+  return { cell: d.cell, degree: d.degree, ridge, noise, forces: d.forces, on, weight };
+}
+
+/** The setting of the fit that slider positions stand for; the twin of Python's `Setting`. */
+function settingOf(state, meta) {
+  const weights = {};
+  for (const [kind] of KINDS) if (state.on[kind]) weights[kind] = power(state.weight[kind]);
+  return {
+    cell: state.cell,
+    degree: state.degree,
+    ridge: 10 ** (state.ridge / 4),
+    weights,
+    forces: state.forces,
+    noise: noiseOf(state.noise, meta.noise_max),
+  };
+}
+
+/** A fragment made of letters, digits, - and _ only, so that it is also a harmless CSS selector. */
+function fragmentOf(name, state, index) {
+  const weights = KINDS.map(([kind]) => `${kind}${state.on[kind] ? state.weight[kind] : "x"}`);
+  const forces = state.forces === "distance" ? "h" : "u";
+  return (
+    `#${name}_L${state.cell}_${weights.join("_")}_${forces}` +
+    `_d${state.degree}_r${state.ridge}_n${state.noise}` +
+    (index ? `_s${index}` : "")
+  );
+}
+
+/** The data set and slider positions that the address asks for, or null. */
+function readFragment(name, metas) {
+  const hash = window.location.hash;
+  if (!hash.startsWith(`#${name}_`)) return null;
+  const part = {};
+  for (const token of hash.slice(name.length + 2).split("_")) {
+    const match = /^(FC|[A-Za-z])(-?\d+|x)?$/.exec(token);
+    if (match) part[match[1]] = match[2];
+  }
+  const index = Number(part.s ?? 0);
+  const meta = metas[index];
+  if (!meta) return null;
+  const state = defaultState(meta);
+  const take = (value, ok) => (value !== undefined && ok(Number(value)) ? Number(value) : null);
+  state.cell = take(part.L, (x) => meta.cells.some((c) => c.size === x)) ?? state.cell;
+  state.degree = take(part.d, (x) => meta.degrees.includes(x)) ?? state.degree;
+  state.ridge = take(part.r, (x) => x >= -40 && x <= 8) ?? state.ridge;
+  state.noise = take(part.n, (x) => x >= 0 && x <= 30) ?? state.noise;
+  if ("h" in part) state.forces = "distance";
+  if ("u" in part) state.forces = "uniform";
+  for (const [kind] of KINDS) {
+    if (part[kind] === undefined) continue;
+    state.on[kind] = part[kind] !== "x";
+    if (state.on[kind]) state.weight[kind] = Math.max(-30, Math.min(30, Number(part[kind])));
+  }
+  return { index, state };
+}
+
+/** The relaxation of exactly this setting, if one was computed. */
+function measuredAt(meta, setting) {
+  const forces = setting.weights.F > 0;
+  return meta.measured.find(
+    (m) =>
+      m.cell === setting.cell &&
+      m.degree === setting.degree &&
+      close(m.ridge, setting.ridge) &&
+      close(m.noise, setting.noise) &&
+      (!forces || m.forces === setting.forces) &&
+      KINDS.every(([k]) => close(m.weights[k] ?? 0, setting.weights[k] ?? 0)),
+  );
+}
+
+/** The library call that reproduces a setting; noise is not part of a study, so it is said. */
+function pythonCall(meta, setting) {
+  const used = KINDS.map(([k]) => k).filter((k) => setting.weights[k] > 0);
+  const name = (k) => (k === "F" && setting.forces === "distance" ? "Fw" : k);
+  const names = used.map(name);
+  const long = names.filter((k) => k.length > 1);
+  const short = names.filter((k) => k.length === 1).join("");
+  const rounded = (x) => Number(x.toPrecision(6));
+  const weights = used.map((k) => `"${name(k)}": ${rounded(setting.weights[k])}`);
+  const values = {
+    cell: setting.cell,
+    degree: setting.degree,
+    ridge: rounded(setting.ridge),
+    kinds: [...(short ? [short] : []), ...long].join("+"),
+    weights: `{${weights.join(", ")}}`,
+  };
+  const noise = `${setting.noise.toPrecision(3)} ${meta.noise_unit}`;
+  const comment = `# The page also adds noise to the labels: ${noise} times a fixed draw.\n`;
+  const call = meta.python.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
+  return (setting.noise > 0 ? comment : "") + call;
+}
