@@ -231,7 +231,7 @@ def test_saved_and_loaded_model_is_the_same_bits():
         (dict(cutoff=-1.0), "cutoff=-1.0"),
         (dict(r0=None), "r0=None"),
         (dict(r0=9.0), "r0=9.0"),
-        (dict(dimension=2), "dimension=2"),
+        (dict(dimension=4), "dimension=4"),
         (dict(pair=0), "pair=0"),
     ],
 )

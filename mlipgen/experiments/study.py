@@ -21,7 +21,7 @@ from ..generalisation.defect_error import defect_error
 from ..generalisation.reference import Reference
 from ..learning.fitting import RIDGE, assemble, fit_blocks, parse_kinds
 from ..learning.training import HELD_OUT, crystal_observations, defect_observations, held_out_set
-from ..potentials import EAM, ACEBasis, StillingerWeber
+from ..potentials import EAM, ACEBasis, StillingerWeber, Toy2D
 
 COLUMNS = (
     "crystal",
@@ -55,9 +55,12 @@ COLUMNS = (
 
 
 def reference_potential(symbol):
-    """The reference potential of a crystal by symbol: Stillinger-Weber for Si, EAM for the 16
-    metals.
+    """The reference potential of a crystal by symbol.
+
+    Stillinger-Weber for Si, EAM for the 16 metals, the two-dimensional toy for X.
     """
+    if symbol == "X":
+        return Toy2D()
     return StillingerWeber("Si") if symbol == "Si" else EAM(symbol)
 
 
@@ -67,7 +70,7 @@ class Study:
 
     Parameters
     ----------
-    crystal, defect : str       e.g. "W", "vacancy"
+    crystal, defect : str       e.g. "W", "vacancy"; "X" is the two-dimensional toy
     cells : tuple of int        training-cell sizes, in conventional unit cells
     observations : tuple        e.g. ("E", "EF", "EFV", "EF+FC", "EFV+FC")
     degrees : tuple of int      of the ACE basis: fit accuracy
@@ -169,6 +172,7 @@ class Prepared:
             self.potential.cutoff,
             max(study.degrees),
             r0=float(self.crystal.shells[0]),
+            dimension=self.crystal.dimension,
             pair=study.pair,
         )
         self.reference = Reference(

@@ -1,20 +1,20 @@
-"""Compiled kernels of the linear ACE: one site at a time, its neighbours j in the innermost
-(vectorised) loops.
+"""Compiled kernels of the linear ACE: one site at a time, its neighbours j innermost (vectorised).
 
 The same source serves float64 and complex128 neighbour vectors (complex step): every formula is
-analytic, comparisons
-use `.real`.  `reassoc` and `contract` let the compiler vectorise sums; infinities and nan keep
-              their meaning.
+analytic, comparisons use `.real`.  `reassoc` and `contract` let the compiler vectorise sums;
+infinities and nan keep their meaning.
 
-Names: x[j] transformed distance, P[n, j] radial functions, Y[lm, j] real spherical harmonics with
-lm = l^2 + l + m,
-A[a] the atomic base, a = (l, m, n) with n fastest: A[start[lm] + n], n < count[lm].
+Names: x[j] transformed distance, P[n, j] radial functions, Y[lc, j] real harmonics (on the sphere
+at l^2 + l + m; on the circle 1, cos(phi), sin(phi), cos(2 phi), ...), A[a] the atomic base,
+a = (l, c, n) with n fastest: A[start[lc] + n], n < count[lc].  In two dimensions vectors carry a
+third component of zero.
 """
 
 import numpy as np
 from numba import njit, prange
 
-FAST = {"reassoc", "contract", "nsz"}
+from ._harmonics import FAST, harmonics
+
 CHUNK = 16  # sites that share one set of scratch arrays
 
 
@@ -47,66 +47,20 @@ def radial(J, r, radial_data, recurrence, x, dx, P, dP):
                 dP[n, j] -= scale * back * dP[n - 2, j]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def harmonics(J, u, norm, lmax, Q, cs, Y, dY):
-    """Real spherical harmonics as polynomials in the unit vector u[:, j], and their formal
-    gradients dY[:, lm, j].
-
-    Y_(l,+m) = N Q_lm(z) Re (x + iy)^m,  Y_(l,-m) = N Q_lm(z) Im (x + iy)^m,  Q_lm = d^m/dz^m of the
-                                         Legendre
-    polynomial, so dQ_lm/dz = Q_l(m+1).  Q, at row l (l + 1) / 2 + m.
-    """
-    for j in range(J):
-        Q[0, j] = 1.0
-        cs[0, 0, j] = 1.0
-        cs[1, 0, j] = 0.0
-    for m in range(1, lmax + 1):
-        for j in range(J):
-            cs[0, m, j] = u[0, j] * cs[0, m - 1, j] - u[1, j] * cs[1, m - 1, j]
-            cs[1, m, j] = u[0, j] * cs[1, m - 1, j] + u[1, j] * cs[0, m - 1, j]
-    for l in range(1, lmax + 1):
-        row, below, below2 = l * (l + 1) // 2, l * (l - 1) // 2, (l - 1) * (l - 2) // 2
-        for m in range(l - 1):
-            p, q = (2.0 * l - 1.0) / (l - m), (l + m - 1.0) / (l - m)
-            for j in range(J):
-                Q[row + m, j] = p * u[2, j] * Q[below + m, j] - q * Q[below2 + m, j]
-        for j in range(J):
-            Q[row + l - 1, j] = (2.0 * l - 1.0) * u[2, j] * Q[below + l - 1, j]
-            Q[row + l, j] = (2.0 * l - 1.0) * Q[below + l - 1, j]
-    for l in range(lmax + 1):
-        row = l * (l + 1) // 2
-        for m in range(l + 1):
-            c = norm[row + m]
-            plus, minus = l * l + l + m, l * l + l - m
-            for j in range(J):
-                q = c * Q[row + m, j]
-                dq = c * Q[row + m + 1, j] if m < l else 0.0 * q
-                Y[plus, j] = q * cs[0, m, j]
-                dY[2, plus, j] = dq * cs[0, m, j]
-                if m == 0:
-                    dY[0, plus, j] = 0.0
-                    dY[1, plus, j] = 0.0
-                else:
-                    Y[minus, j] = q * cs[1, m, j]
-                    dY[2, minus, j] = dq * cs[1, m, j]
-                    qm = m * q
-                    dY[0, plus, j] = qm * cs[0, m - 1, j]
-                    dY[1, plus, j] = -qm * cs[1, m - 1, j]
-                    dY[0, minus, j] = qm * cs[1, m - 1, j]
-                    dY[1, minus, j] = qm * cs[0, m - 1, j]
-
-
 @njit(cache=True, nogil=True)
 def inside(R, first, last, cutoff, which, r, u):
     """Collect the pairs of one site that are inside the cutoff; returns their number."""
     J = 0
     for p in range(first, last):
-        r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1] + R[p, 2] * R[p, 2]
+        r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1]
+        if R.shape[1] == 3:
+            r2 += R[p, 2] * R[p, 2]
         if r2.real < cutoff * cutoff:
             which[J] = p
             r[J] = np.sqrt(r2)
             inverse = 1.0 / r[J]
-            for d in range(3):
+            u[2, J] = 0.0
+            for d in range(R.shape[1]):
                 u[d, J] = R[p, d] * inverse
             u[3, J] = inverse
             J += 1
@@ -154,12 +108,12 @@ def products_gradient(A, D, pairs, rows, last, coefficient):
 def linear_sites(
     R, offsets, radial_data, recurrence, norm, lmax, start, count, pairs, rows, last, coefficient
 ):
-    """Site energies (n_sites,) and their gradients (n_pairs, 3) with the coefficients contracted
+    """Site energies (n_sites,) and their gradients (n_pairs, d) with the coefficients contracted
     first.
     """
     n_sites, n_A = len(offsets) - 1, count.sum()
     V, G = np.zeros(n_sites, R.dtype), np.zeros_like(R)
-    nmax, L = len(recurrence), (lmax + 1) ** 2
+    nmax, L = len(recurrence), len(start)
     width = 0
     for i in range(n_sites):
         width = max(width, offsets[i + 1] - offsets[i])
@@ -180,12 +134,12 @@ def linear_sites(
             if J == 0:
                 continue
             radial(J, r, radial_data, recurrence, x, dx, P, dP)
-            harmonics(J, u, norm, lmax, Q, cs, Y, dY)
+            harmonics(R.shape[1], J, u, norm, lmax, Q, cs, Y, dY)
             project(J, P, Y, start, count, A)
             V[i] = products_gradient(A, D, pairs, rows, last, coefficient)
             backward(J, P, dP, Y, dY, u, start, count, D, w, dw, T)
             for j in range(J):
-                for d in range(3):
+                for d in range(R.shape[1]):
                     G[which[j], d] = T[d, j]
     return V, G
 
@@ -219,15 +173,15 @@ def backward(J, P, dP, Y, dY, u, start, count, D, w, dw, T):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def base_gradients(J, P, dP, Y, dY, u, start, count, F):
-    """F[a, d * J + j] = gradient component d of P_n Y_lm at neighbour j."""
+def base_gradients(dim, J, P, dP, Y, dY, u, start, count, F):
+    """F[a, d * J + j] = gradient component d of P_n Y_lc at neighbour j."""
     for lm in range(len(start)):
         for j in range(J):
             along = u[0, j] * dY[0, lm, j] + u[1, j] * dY[1, lm, j] + u[2, j] * dY[2, lm, j]
             for d in range(3):
                 dY[d, lm, j] = (dY[d, lm, j] - along * u[d, j]) * u[3, j]
         for n in range(count[lm]):
-            for d in range(3):
+            for d in range(dim):
                 for j in range(J):
                     F[start[lm] + n, d * J + j] = (
                         dP[n, j] * Y[lm, j] * u[d, j] + P[n, j] * dY[d, lm, j]
@@ -252,22 +206,21 @@ def basis_sites(
     B,
     dB,
 ):
-    """Put basis functions into B (n_sites, K) and their gradients into dB (n_pairs, 3, K); both
+    """Put basis functions into B (n_sites, K) and their gradients into dB (n_pairs, d, K); both
     must be zero before.
 
     Function k is sum_q coefficient[q] A[factors[q, 0]] A[factors[q, 1]] A[factors[q, 2]], rows[k]
-    <= q < rows[k + 1];
-    active[active_rows[k]:active_rows[k + 1]] lists the A it depends on.
+    <= q < rows[k + 1]; active[active_rows[k]:active_rows[k + 1]] lists the A it depends on.
     """
-    n_sites, n_A, K = len(offsets) - 1, count.sum(), len(rows) - 1
-    nmax, L = len(recurrence), (lmax + 1) ** 2
+    n_sites, n_A, K, dim = len(offsets) - 1, count.sum(), len(rows) - 1, R.shape[1]
+    nmax, L = len(recurrence), len(start)
     width = 0
     for i in range(n_sites):
         width = max(width, offsets[i + 1] - offsets[i])
     for chunk in prange((n_sites + CHUNK - 1) // CHUNK):
         which = np.empty(width, np.int64)
         r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
-        u, T = np.empty((4, width), R.dtype), np.empty((8, 3 * width), R.dtype)
+        u, T = np.empty((4, width), R.dtype), np.empty((8, dim * width), R.dtype)
         P, dP = np.empty((nmax, width), R.dtype), np.empty((nmax, width), R.dtype)
         Q, cs = (
             np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype),
@@ -277,7 +230,7 @@ def basis_sites(
         A, D, F = (
             np.empty(n_A + 1, R.dtype),
             np.empty(n_A + 1, R.dtype),
-            np.empty((n_A, 3 * width), R.dtype),
+            np.empty((n_A, dim * width), R.dtype),
         )
         D[:] = 0.0
         for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
@@ -285,9 +238,9 @@ def basis_sites(
             if J == 0:
                 continue
             radial(J, r, radial_data, recurrence, x, dx, P, dP)
-            harmonics(J, u, norm, lmax, Q, cs, Y, dY)
+            harmonics(R.shape[1], J, u, norm, lmax, Q, cs, Y, dY)
             project(J, P, Y, start, count, A)
-            base_gradients(J, P, dP, Y, dY, u, start, count, F)
+            base_gradients(dim, J, P, dP, Y, dY, u, start, count, F)
             for k0 in range(0, K, 8):  # eight functions at a time: whole cache lines when written
                 k1 = min(K, k0 + 8)
                 for k in range(k0, k1):
@@ -300,21 +253,21 @@ def basis_sites(
                         D[b] += coefficient[q] * A[a] * A[c]
                         D[a] += coefficient[q] * A[b] * A[c]
                     B[i, k] = value
-                    T[k - k0, : 3 * J] = 0.0
+                    T[k - k0, : dim * J] = 0.0
                     q, stop = active_rows[k], active_rows[k + 1]
                     while q + 1 < stop:  # two at a time: half the traffic of T
                         a, b = active[q], active[q + 1]
                         weight_a, weight_b = D[a], D[b]
-                        for p in range(3 * J):
+                        for p in range(dim * J):
                             T[k - k0, p] += weight_a * F[a, p] + weight_b * F[b, p]
                         q += 2
                     if q < stop:
                         a, weight_a = active[q], D[active[q]]
-                        for p in range(3 * J):
+                        for p in range(dim * J):
                             T[k - k0, p] += weight_a * F[a, p]
                     for q in range(active_rows[k], stop):
                         D[active[q]] = 0.0
-                for d in range(3):
+                for d in range(dim):
                     for j in range(J):
                         for k in range(k0, k1):
                             dB[which[j], d, k] = T[k - k0, d * J + j]

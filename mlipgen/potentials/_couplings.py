@@ -7,16 +7,20 @@ import numpy as np
 
 
 def spherical(*l):
-    """Real coupling of one to three spherical harmonics of degrees l, sum of squares one: shape (2 l1 + 1, ...)."""
+    """Real coupling of one to three spherical harmonics of degrees l, sum of squares one.
+
+    Shape (2 l1 + 1, ...).
+    """
     if len(l) == 3:
         return coupling(*l)
     return np.eye(2 * l[0] + 1) / sqrt(2 * l[0] + 1) if len(l) == 2 else np.ones(1)
 
 
 def circular(*m):
-    """Real coupling of one to three harmonics cos(m phi), sin(m phi), sum of squares one: an axis (cosine, sine) for each m > 0.
+    """Real coupling of one to three harmonics of the circle, of orders m, sum of squares one.
 
-    Re(z_1 z_2 conj(z_3)) with z_i = exp(i m_i phi_i), conjugate where m is the largest, the sum of the others.
+    Re(z_1 z_2 conj(z_3)) with z_i = exp(i m_i phi_i), conjugate where m is the largest, the sum of
+    the others.  An axis of length two (cosine, sine) for each m > 0, of length one for m = 0.
     """
     largest, C = m.index(max(m)), np.ones(())
     for i, order in enumerate(m):

@@ -11,32 +11,38 @@ def _degree(function, pair):
     return -(-function[0][0] // pair) if len(function) == 1 else sum(map(sum, function))
 
 
-def _functions(degree, order, pair):
+def _coupled(l, dimension):
+    """Whether harmonics of these degrees (2D: of these |m|) couple to an invariant."""
+    if dimension == 2:
+        return 2 * max(l) == sum(l)  # +-m1 +- m2 +- m3 = 0 for some signs
+    return sum(l) % 2 == 0 and 2 * max(l) <= sum(l)
+
+
+def _functions(degree, order, pair, dimension):
     """All multisets of (n, l) up to the total degree that carry an invariant; sorted by degree."""
     out = [((n, 0),) for n in range(1, pair * degree + 1)]
     for size in range(2, order + 1):
         nl = [(n, l) for n in range(1, degree) for l in range(degree - n)]
         for term in combinations_with_replacement(nl, size):
-            l = sorted(t[1] for t in term)
-            if sum(map(sum, term)) <= degree and sum(l) % 2 == 0 and 2 * l[-1] <= sum(l):
+            if sum(map(sum, term)) <= degree and _coupled([l for _, l in term], dimension):
                 out.append(tuple(sorted(term, key=lambda t: (t[1], t[0]))))
     return sorted(out, key=lambda f: (_degree(f, pair), len(f), f))
 
 
-def _recurrence(cutoff, r0, a, nmax):
+def _recurrence(cutoff, r0, a, nmax, dimension):
     """Three-term recurrence of the radial polynomials by the Stieltjes procedure, rows (shift,
     back, scale).
 
     Orthonormal for the measure of neighbours spread evenly at close-packed density beyond 0.7 r0,
-    so that A_nlm has
-    variance of order one; row n depends on the rows before it only.
+    so that A_nlm has variance of order one; row n depends on the rows before it only.
     """
     t, weight = np.polynomial.legendre.leggauss(200)
     r = 0.5 * ((cutoff - 0.7 * r0) * t + cutoff + 0.7 * r0)
     s2 = (r / r0) ** 2
     x = (1 + s2) / (1 + s2 + a * s2**2)
-    measure = weight * 0.5 * (cutoff - 0.7 * r0) * 4 * np.pi * r**2 * sqrt(2) / r0**3
-    measure = measure * (1 - r / cutoff) ** 8
+    density = sqrt(2) / r0**3 if dimension == 3 else sqrt(4 / 3) / r0**2
+    shell = 4 * np.pi * r**2 if dimension == 3 else 2 * np.pi * r
+    measure = weight * 0.5 * (cutoff - 0.7 * r0) * shell * density * (1 - r / cutoff) ** 8
     rows, before, p = [], 0 * x, 1 + 0 * x
     shift = back = 0.0
     for n in range(nmax):
