@@ -20,7 +20,7 @@ def shown(monkeypatch):
     import IPython.display
 
     things = []
-    monkeypatch.setattr(IPython.display, "display", things.append)
+    monkeypatch.setattr(IPython.display, "display", lambda *objects: things.extend(objects))
     return things
 
 
@@ -175,6 +175,9 @@ def test_shared_axes_and_failures(shown):
         a.plot([0, 1], [0, 1])
         b.plot([5, 9], [7, 8])
     assert a.get_xlim() == b.get_xlim() and a.get_ylim() == b.get_ylim()
+    assert (
+        a.get_xlim()[0] < 0 and a.get_xlim()[1] > 9 and a.get_ylim()[0] < 0 and a.get_ylim()[1] > 8
+    )
     shown.clear()
     with pytest.raises(ZeroDivisionError), notebook.figure(ALT):
         _ = 1 / 0
@@ -193,6 +196,23 @@ def test_ticks(shown):
         notebook.ticks(ax.xaxis, [3, 4, 6])
     found = re.findall(r">([^<>]+)</text>", shown[0]._repr_html_())
     assert found[:3] == ["3", "4", "6"] and {"1", "2"} <= set(found[3:])
+
+
+def test_bars_of_a_measure_do_not_split_the_table():
+    text = notebook.table({"|Dū|": ["a | b"], "set": ["EF"]})._repr_markdown_()
+    assert text.splitlines()[0] == r"| \|Dū\| | set |" and r"a \| b" in text
+
+
+def test_a_scene_has_a_scale_and_a_description(shown):
+    from ase import Atoms
+
+    atoms = Atoms("W3", positions=np.eye(3))
+    notebook.scene(atoms, [0.005, 0.05, 5.0], "Three <atoms>.", (0.005, 0.5), "Å", log=True)
+    view, key = shown
+    assert 'data-label="Three &lt;atoms&gt;."' in key._repr_html_() and "0.005 Å" in repr(key)
+    assert view._ngl_msg_archive, "a view with its representation"
+    with pytest.raises(ValueError, match="2 values for 3 atoms"):
+        notebook.scene(atoms, [1, 2], "Three atoms.", (0, 1), "Å")
 
 
 def palette(theme):

@@ -16,6 +16,8 @@ and then writes, wherever it needs them (`note` in cells tagged `remove-cell`):
         right.loglog(cells, others, **series(0), label="degree 8")  # anything else goes by number
         ticks(left.xaxis, cells)
 
+    scene(atoms, moved, "A slice with a hole; few atoms moved.", (0, 60), "mÅ")  # in nglview
+
     solve, error = solver(data)  # in chapters about the explorer's data
 
 `figure` shows itself at the end of its block: no `plt.show()`, no pyplot at all.  Each panel is an
@@ -31,9 +33,10 @@ the page's font sets them, while formulas between dollars keep Matplotlib's spac
 from .answers import solver
 from .figures import Picture, figure, ticks
 from .prose import Table, note, number, table
+from .scene import scene
 from .style import COLOURS, GRID, INK, LOOKS, MUTED, PAPER, look, series
 
 __all__ = [
     "COLOURS", "GRID", "INK", "LOOKS", "MUTED", "PAPER", "Picture", "Table", "figure", "look",
-    "note", "number", "series", "solver", "table", "ticks",
+    "note", "number", "scene", "series", "solver", "table", "ticks",
 ]  # fmt: skip

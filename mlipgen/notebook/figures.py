@@ -94,7 +94,15 @@ def _share_limits(axes: list[Any], directions: str) -> None:
         limits = [getattr(ax, f"get_{direction}lim")() for ax in axes]
         low, high = min(a for a, _ in limits), max(b for _, b in limits)
         for ax in axes:
-            getattr(ax, f"set_{direction}lim")(low, high)
+            getattr(ax, f"set_{direction}lim")(*_wider(ax, direction, low, high))
+
+
+def _wider(ax: Any, direction: str, low: float, high: float) -> tuple[float, float]:
+    """A little room at both ends, or the marks of the narrower panels are cut."""
+    if getattr(ax, f"get_{direction}scale")() == "log":
+        factor = (high / low) ** 0.03
+        return low / factor, high * factor
+    return low - 0.03 * (high - low), high + 0.03 * (high - low)
 
 
 def _plain_ticks(ax: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -66,7 +67,9 @@ class Table:
 
     def _repr_markdown_(self) -> str:
         rule = ["---:" if right else ":---" for right in self.right]
-        return "\n".join("| " + " | ".join(row) + " |" for row in (self.header, rule, *self.rows))
+        lines = (self.header, rule, *self.rows)
+        escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)  # |Dū|
+        return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
 
     def __repr__(self) -> str:
         widths = [max(map(len, column)) for column in zip(self.header, *self.rows, strict=True)]
@@ -108,5 +111,6 @@ def table(
         )
 
     cells = [[cell(header, v) for v in values] for header, values in columns.items()]
-    right = [any(isinstance(v, Real) for v in values) for values in columns.values()]
+    numeric = re.compile(r"[−-]?\d")  # what `number` made is one too
+    right = [any(numeric.match(text) for text in column) for column in cells]
     return Table(list(columns), [list(row) for row in zip(*cells, strict=True)], right)
