@@ -1,7 +1,11 @@
 """What can go wrong, by name."""
 
 
-class Unstable(RuntimeError):
+class NoEquilibrium(RuntimeError):
+    """No equilibrium of the kind that was asked for; the subclasses say why."""
+
+
+class Unstable(NoEquilibrium):
     """A Hessian has a negative direction: the crystal or the defect is not a stable equilibrium.
 
     direction : (n, d) or None       a displacement of negative curvature, where one was met
@@ -12,13 +16,25 @@ class Unstable(RuntimeError):
         self.direction = direction
 
 
-class LeftBasin(RuntimeError):
+class LeftBasin(NoEquilibrium):
     """A relaxation moved an atom so far that it is no longer the same defect."""
 
 
-class NotConverged(RuntimeError):
+class NotConverged(NoEquilibrium):
     """The force did not fall below the tolerance."""
+
+
+class NotFinite(NoEquilibrium, ValueError):
+    """A model returned an energy or a force that is not a number."""
+
+
+class TooLarge(ValueError):
+    """What was asked for does not fit into this machine's memory."""
 
 
 class Unfitted(ValueError):
     """There is nothing to fit, or the model was never fitted."""
+
+
+class SaddleWarning(UserWarning):
+    """A relaxation ended on a saddle point: a symmetry of the start hides the way down."""

@@ -111,7 +111,7 @@ def test_forces_are_the_gradient_and_have_no_resultant(term, defect, request, to
     reach = np.linalg.norm(translations(defect.crystal), axis=1).max()
     assert not f[defect.distance() < L - reach - 1e-6].any()
     Hv = (m.forces(u - h * v) - m.forces(u + h * v)) / (2 * h)
-    assert np.allclose(m.hessian_vector(u, v), Hv, atol=1e-6 * np.abs(Hv).max())
+    assert np.allclose(m.hessian(u)(v), Hv, atol=1e-6 * np.abs(Hv).max())
 
 
 def test_nonlinear_response_is_an_equilibrium_and_its_energy_a_difference_of_energies(toy):

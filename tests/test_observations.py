@@ -22,7 +22,7 @@ from mlipgen.learning import (
     strains,
     training_set,
 )
-from mlipgen.learning.observations import KINDS
+from mlipgen.learning.kinds import KINDS
 from mlipgen.potentials import EAM, ACEBasis, LinearACE, StillingerWeber, Toy2D, force_constants
 
 
@@ -280,4 +280,4 @@ def test_a_new_kind_of_observation_is_one_class():
 def test_forces_kind_follows_the_weighting():
     _, _, _, _, observations = setting("W")
     c = observations[0].configuration
-    assert (Forces(c).kind, Forces(c, by_distance=True).kind) == ("F", "Fw")
+    assert (Forces(c).kind, WeightedForces(c).kind) == ("F", "Fw")

@@ -6,7 +6,9 @@ from scipy.linalg import eigh
 from ..failures import NotConverged, Unstable
 
 
-def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0, start=()):
+def extreme_eigenvalue(
+    A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0, start=(), floor=0.0
+):
     """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson
     method, and its vector.
 
@@ -17,6 +19,9 @@ def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, s
                                    method may stop at another one
     tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be
                           further out by this much
+
+    floor : float         values smaller than this count as settled at it: near zero no relative
+                          tolerance is ever met
 
     Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J.
     Comput. Phys. 17, 87 (1975).
@@ -51,6 +56,8 @@ def extreme_eigenvalue(A, B, P, shape, end="largest", tolerance=5e-3, most=60, s
         residual = combine(AV) - values[k] * combine(BV)
         new = centre(P(residual))
         # With P close to B^-1, <r, P r> bounds the square of the distance to the spectrum.
-        if np.sqrt(max((residual * new).sum(), 0.0)) <= np.sqrt(tolerance) * abs(values[k]):
+        if np.sqrt(max((residual * new).sum(), 0.0)) <= np.sqrt(tolerance) * max(
+            abs(values[k]), floor
+        ):
             return float(values[k]), combine(V)
     raise NotConverged(f"the {end} eigenvalue did not settle to {tolerance:g} in {most} products")

@@ -5,7 +5,9 @@ elasticity predicts.
 import numpy as np
 
 from ..crystals import Neighbours, minimum_image, translated, translations
-from ..potentials.derivatives import elastic_tensor, hessian_vector, virial
+from ..potentials.derivatives import elastic_tensor, virial
+from .farfield import on_lattice
+from .landscape import landscape
 
 
 def elastic_dipole(potential, equilibrium, method="stress"):
@@ -30,10 +32,8 @@ def elastic_dipole(potential, equilibrium, method="stress"):
             f"Kanzaki forces need one atom a primitive cell, {cell.crystal.structure} has "
             f"{len(cell.crystal.primitive_atoms)}: use method='stress'"
         )
-    u = defect.sum_on_sites(equilibrium.u) / np.maximum(defect.occupation, 1)[:, None]
-    f = hessian_vector(
-        potential, Neighbours(cell.positions, cell.cell, potential.cutoff), cell.positions, u
-    )
+    u = on_lattice(defect, equilibrium.u, empty=0.0)
+    f = landscape(potential, cell.cell, cell.positions).hessian()(u)
     return f.T @ minimum_image(cell.positions - defect.centre, cell.cell)
 
 

@@ -7,35 +7,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..crystals import minimum_image, thickness, translated, translations
+from ..potentials._pair_kernels import smoothstep
 from ..rates import observed_rate
 
 
 def ramp(r, L):
-    """0 for r <= L, 1 for r >= 2L, a degree-7 (C3) polynomial in between."""
-    t = np.clip(r / L - 1, 0, 1)
-    return t**4 * (35 - 84 * t + 70 * t**2 - 20 * t**3)
+    """0 for r <= L, 1 for r >= 2L, the C3 smoothstep in between."""
+    return smoothstep.py_func(np.clip(r / L - 1, 0, 1))[0]
 
 
-def on_lattice(defect, u):
-    """Displacements (n_atoms, d) as a field on the homogeneous sites (n_sites, d); nan where not
-    exactly one atom sits.
+def on_lattice(defect, u, empty=np.nan):
+    """Values u (n_atoms, d) on the homogeneous sites (n_sites, d): those of the one atom of a site,
+    averages over two that share it, and `empty` where there is none.
+
+    With `empty` nan (the default) shared sites are nan as well: their differences are no strain.
     """
-    field = np.full((len(defect.homogeneous), u.shape[1]), np.nan)
-    field[defect.lattice_index] = u
-    field[defect.occupation != 1] = np.nan
-    return field
+    count = defect.occupation[:, None]
+    field = defect.sum_on_sites(u) / np.maximum(count, 1)
+    return np.where(count == 1 if np.isnan(empty) else count > 0, field, empty)
 
 
 def lattice_displacement(reference):
     """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a
-    site has no atom or two.
+    site has two atoms, those of its neighbours where it has none.
     """
     defect, home = reference.defect, reference.defect.homogeneous
-    u = minimum_image(
-        reference.equilibrium.positions - home.positions[defect.lattice_index], home.cell
-    )
+    x, sites = reference.equilibrium.positions, home.positions[defect.lattice_index]
+    field = on_lattice(defect, minimum_image(x - sites, home.cell), empty=0.0)
     count = defect.occupation
-    field = defect.sum_on_sites(u) / np.maximum(count, 1)[:, None]
     for empty in np.flatnonzero(count == 0):
         r = np.linalg.norm(minimum_image(home.positions - home.positions[empty], home.cell), axis=1)
         field[empty] = field[(r < 1.01 * home.crystal.shells[0]) & (count > 0)].mean(axis=0)

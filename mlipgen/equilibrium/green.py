@@ -1,14 +1,57 @@
-"""The lattice Green's function: the inverse Hessian of the perfect crystal, one inverse per wave
-vector.
+"""The perfect crystal's Hessian and its inverse, the lattice Green's function, by Fourier transform.
 
-It is the right preconditioner for a defect: a point defect changes the Hessian only locally, so the
-number of force evaluations does not grow with the cell.
+The Green's function is the right preconditioner for a defect: a point defect changes the Hessian
+only locally, so the number of force evaluations does not grow with the cell.
 """
 
 import numpy as np
 
-from ..failures import Unstable
-from ..potentials.derivatives import force_constants
+from ..failures import NotFinite, Unstable
+from ..potentials.derivatives import ForceConstantTable, force_constants
+
+
+class LatticeStiffness:
+    """Hessian of a homogeneous supercell, (K u)(l) = sum_m K(l - m) u(m), from force constants.
+
+    Parameters
+    ----------
+    table : ForceConstantTable
+    homogeneous : Supercell      images are summed where the range exceeds the cell, as they are by
+                                 whatever computes forces there
+
+    Attributes
+    ----------
+    D : (n1, n2, ..., n_basis d, n_basis d)     dynamical matrices of the cell's wave vectors
+    """
+
+    def __init__(self, table: ForceConstantTable, homogeneous):
+        self.homogeneous, crystal = homogeneous, homogeneous.crystal
+        d, nb = crystal.dimension, len(crystal.basis)
+        K = np.zeros(homogeneous.n + (nb, nb, d, d))
+        # from the primitive table to the conventional cell, periodically wrapped
+        for b in range(nb):
+            rows = table.s == crystal.sublattice[b]
+            cells, target = crystal.locate(crystal.basis[b] + table.xi[rows])
+            np.add.at(K, tuple((cells % homogeneous.n).T) + (b, target), table.K[rows])
+        K = np.moveaxis(K, -3, -2).reshape(homogeneous.n + (nb * d, nb * d))
+        if not np.isfinite(K).all():
+            raise NotFinite(
+                f"force constants of the {crystal.structure} {crystal.symbol} crystal are not "
+                "finite: is the potential's `sites` fit for complex vectors? see `check_potential`"
+            )
+        self.onsite = K[(0,) * d].trace() / (nb * d)  # mean on-site spring, eV/A^2
+        self._axes, self._shape = tuple(range(d)), homogeneous.n + (nb * d,)
+        self.D = np.conj(np.fft.rfftn(K, axes=self._axes))
+
+    def apply(self, matrices, field):
+        """Matrices of every wave vector times a field (n_sites, d)."""
+        F = np.fft.rfftn(field.reshape(self._shape), axes=self._axes)
+        F = (matrices @ F[..., None])[..., 0]
+        return np.fft.irfftn(F, s=self.homogeneous.n, axes=self._axes).reshape(field.shape)
+
+    def __call__(self, u):
+        """K u (n_sites, d), eV/A: minus the forces that hold the displacements u (n_sites, d), A."""
+        return self.apply(self.D, u)
 
 
 class LatticeGreen:
@@ -16,7 +59,7 @@ class LatticeGreen:
 
     Parameters
     ----------
-    model : SitePotential
+    model : SitePotential, or another model with force constants
     homogeneous : Supercell
 
     Raises
@@ -27,17 +70,10 @@ class LatticeGreen:
     def __init__(self, model, homogeneous):
         self.homogeneous, crystal = homogeneous, homogeneous.crystal
         self.table = force_constants(model, crystal)
+        self.hessian = LatticeStiffness(self.table, homogeneous)
+        self.stiffness = self.hessian.onsite
         d, nb = crystal.dimension, len(crystal.basis)
-        K = np.zeros(homogeneous.n + (nb, nb, d, d))
-        # from the primitive table to the conventional cell, periodically wrapped
-        for b in range(nb):
-            rows = self.table.s == crystal.sublattice[b]
-            cells, target = crystal.locate(crystal.basis[b] + self.table.xi[rows])
-            np.add.at(K, tuple((cells % homogeneous.n).T) + (b, target), self.table.K[rows])
-        K = np.moveaxis(K, -3, -2).reshape(homogeneous.n + (nb * d, nb * d))
-        self.stiffness = K[(0,) * d].trace() / (nb * d)  # mean on-site spring, eV/A^2
-        axes = tuple(range(d))
-        D = np.conj(np.fft.rfftn(K, axes=axes))
+        D = self.hessian.D.copy()
         # k = 0: shift the translations up to a unit stiffness, invert, and take them out again.
         translations = np.kron(np.full((nb, nb), 1.0 / nb), np.eye(d))
         D[(0,) * d] += self.stiffness * translations
@@ -48,22 +84,18 @@ class LatticeGreen:
             at = np.unravel_index(np.argmin(lowest), lowest.shape)
             raise Unstable(
                 f"the {crystal.structure} {crystal.symbol} crystal at a = {crystal.a:.4f} A is "
-                "unstable under this "
-                f"model: stiffness {lowest[at]:.3g} eV/A^2 at wave number {tuple(map(int, at))} "
-                f"of {homogeneous.n}; "
+                f"unstable under this model: stiffness {lowest[at]:.3g} eV/A^2 at wave number "
+                f"{tuple(map(int, at))} of {homogeneous.n}; "
                 "check the lattice constant, or fit more data near the crystal"
             ) from None
         self.G = np.linalg.inv(D)
         self.G[(0,) * d] -= translations / self.stiffness
-        self._axes, self._shape = axes, homogeneous.n + (nb * d,)
 
     def __call__(self, f):
         """Displacements (n_sites, d), A, of the perfect crystal under the forces f (n_sites, d),
         eV/A; mean force ignored.
         """
-        F = np.fft.rfftn(f.reshape(self._shape), axes=self._axes)
-        u = np.fft.irfftn((self.G @ F[..., None])[..., 0], s=self.homogeneous.n, axes=self._axes)
-        return u.reshape(f.shape)
+        return self.hessian.apply(self.G, f)
 
     def for_defect(self, defect):
         """The preconditioner on the atoms of a defect: symmetric and positive on forces without a

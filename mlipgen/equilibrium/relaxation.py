@@ -1,14 +1,16 @@
 """Preconditioned relaxation, and what it finds."""
 
+import warnings
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..crystals import Neighbours, require_thickness
-from ..failures import LeftBasin, NotConverged
-from ..potentials.derivatives import energies_and_forces
+from ..crystals import require_thickness
+from ..failures import LeftBasin, NotConverged, NotFinite, SaddleWarning
 from .green import LatticeGreen
+from .landscape import landscape
+from .stability import curvature_at
 
 SKIN = 0.4  # A; wide enough that a relaxing vacancy never rebuilds its neighbour list
 
@@ -19,7 +21,10 @@ class Equilibrium:
 
     positions : (n, d), A;  u : (n, d), A, displacement from the defect's starting sites, mean
                             removed
-    site_energies : (n,), eV;  max_force : eV/A, largest force on an atom;  force_evaluations : int
+    site_energies : (n,), eV; one total where the model knows no others
+    max_force : eV/A, largest force on an atom;  force_evaluations : int
+    curvature : eV/A^2, lowest <Hv, v> / |Dv|^2: positive at a minimum; None if it was not asked for
+    followed : eV, energy gained by following negative modes down from saddle points
     """
 
     defect: object
@@ -28,6 +33,8 @@ class Equilibrium:
     max_force: float
     force_evaluations: int
     tolerance: float
+    curvature: float | None = None
+    followed: float = 0.0
 
     @property
     def u(self):
@@ -46,13 +53,14 @@ def relax(
     memory=12,
     max_step=0.25,
     progress=None,
+    saddle="warn",
 ):
     """Relax a defect at fixed cell: limited-memory BFGS with the lattice Green's function as
     preconditioner.
 
     Parameters
     ----------
-    model : SitePotential
+    model : SitePotential, or another model with a landscape
     defect : Defect
     start : (n, d), A        starting positions; default the defect's sites
     green : LatticeGreen     of this or a similar model (a reference's serves a fitted model);
@@ -61,6 +69,10 @@ def relax(
     max_move : float         A; further from the start than this raises `LeftBasin` (default: half a
                              lattice constant)
     progress : callable      called with (force_evaluations, max_force); may raise to cancel
+    saddle : str             a relaxation keeps the start's symmetry and may end on a saddle point;
+                             "warn": look at the lowest curvature (about as many force evaluations
+                             again) and warn; "follow": go down its mode until a minimum is found;
+                             "ignore": do not look
 
     Returns
     -------
@@ -68,71 +80,133 @@ def relax(
 
     Raises
     ------
-    Unstable, LeftBasin, NotConverged, ValueError (cell thinner than twice the cutoff)
+    Unstable, LeftBasin, NotConverged, NotFinite, ValueError (cell thinner than twice the cutoff)
+
+    Warns
+    -----
+    SaddleWarning       on a saddle point, with saddle="warn"
     """
-    if not tolerance > 0:
+    if not 0 < tolerance < np.inf:
         raise ValueError(
             f"tolerance = {tolerance}: give a positive largest force in eV/A, e.g. 1e-8"
         )
+    if saddle not in ("warn", "follow", "ignore"):
+        raise ValueError(f"saddle={saddle!r}: choose 'warn', 'follow' or 'ignore'")
     require_thickness(
         defect.cell, model.cutoff, what=f"the {'x'.join(map(str, defect.homogeneous.n))} cell"
     )
-    P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
+    green = green or LatticeGreen(model, defect.homogeneous)
+    descent = _Descent(model, defect, green, tolerance, max_evaluations, memory, max_step, progress)
     x0 = (defect.positions if start is None else start).copy()
     limit = 0.5 * defect.crystal.a if max_move is None else max_move
-    neighbours = Neighbours(x0, defect.cell, model.cutoff, SKIN)
-    evaluations = 0
+    found = descent.run(x0, limit)
+    if saddle == "ignore":
+        return found
+    found, mode = _with_curvature(model, found, green)
+    if saddle == "follow":
+        return _follow(descent, model, found, mode, green)
+    if found.curvature <= 0:
+        message = saddle_message(found, found.curvature)
+        warnings.warn(SaddleWarning(f"{message}; follow it with saddle='follow'"), stacklevel=2)
+    return found
 
-    def evaluate(x):
-        nonlocal evaluations
-        moved = np.sqrt(((x - x0 - (x - x0).mean(axis=0)) ** 2).sum(axis=1).max())
-        if not moved < limit:
+
+def saddle_message(equilibrium, curvature):
+    """What to say of a relaxed state that is no minimum."""
+    return (
+        f"the relaxed {equilibrium.defect.name} is a saddle point, not a minimum (lowest curvature "
+        f"{curvature:.3g} eV/A^2): a symmetry of its start hides the way down"
+    )
+
+
+def _with_curvature(model, equilibrium, green):
+    value, mode = curvature_at(model, equilibrium, green)
+    return replace(equilibrium, curvature=value), mode
+
+
+def _follow(descent, model, found, mode, green, push=0.1, most=5):
+    """Down the modes of negative curvature, `push` A at first, until the state is a minimum."""
+    for _ in range(most):
+        if found.curvature > 0:
+            return found
+        above, before = found.site_energies, found.followed
+        start = found.positions + push * mode / np.abs(mode).max()
+        found = descent.run(start, found.defect.crystal.a)
+        gained = before + float((found.site_energies - above).sum())
+        found, mode = _with_curvature(model, replace(found, followed=gained), green)
+    raise NotConverged(f"{most} modes of negative curvature followed, and still a saddle point")
+
+
+class _Descent:
+    """Minimisations of one model at one defect; counts their force evaluations together."""
+
+    def __init__(self, model, defect, green, tolerance, most, memory, max_step, progress):
+        self.model, self.defect, self.P = model, defect, green.for_defect(defect)
+        self.tolerance, self.most, self.progress = tolerance, most, progress
+        self.memory, self.max_step, self.evaluations = memory, max_step, 0
+
+    def _evaluate(self, x):
+        moved = np.sqrt(((x - self.x0 - (x - self.x0).mean(axis=0)) ** 2).sum(axis=1).max())
+        if not moved < self.limit:
             raise LeftBasin(
-                f"an atom moved {moved:.2f} A, more than {limit:.2f} A: the {defect.name} left "
-                "its basin"
+                f"an atom moved {moved:.2f} A, more than {self.limit:.2f} A: the "
+                f"{self.defect.name} left its basin"
             )
-        evaluations += 1
-        V, f = energies_and_forces(model, neighbours, x)
-        if progress:
-            progress(evaluations, np.sqrt((f**2).sum(axis=1).max()))
+        self.evaluations += 1
+        V, f = self.surface.evaluate(x)
+        worst = np.sqrt((f**2).sum(axis=1).max())
+        if not (np.isfinite(worst) and np.isfinite(V).all()):
+            raise NotFinite(
+                f"the energy or a force on the {self.defect.name} is not finite: the model cannot "
+                "be evaluated at these positions"
+            )
+        if self.progress:
+            self.progress(self.evaluations, worst)
         # the mean is round-off: site energies do not change under translation
         return V, f - f.mean(axis=0)
 
-    x, (V, f) = x0, evaluate(x0)
-    history = deque(maxlen=memory)
-    while (worst := np.sqrt((f**2).sum(axis=1).max())) >= tolerance:
-        if evaluations >= max_evaluations:
-            raise NotConverged(
-                f"largest force {worst:.2e} eV/A after {evaluations} force evaluations, "
-                f"tolerance {tolerance:.1e}"
-            )
-        p = _two_loop(f, history, P)
+    def run(self, x0, limit):
+        """Minimise from x0 (n, d); LeftBasin beyond `limit` (A) from there."""
+        self.surface = landscape(self.model, self.defect.cell, x0, SKIN)
+        self.x0, self.limit = x0, limit
+        x, (V, f) = x0, self._evaluate(x0)
+        history = deque(maxlen=self.memory)
+        while (worst := np.sqrt((f**2).sum(axis=1).max())) >= self.tolerance:
+            if self.evaluations >= self.most:
+                raise NotConverged(
+                    f"largest force {worst:.2e} eV/A after {self.evaluations} force evaluations, "
+                    f"tolerance {self.tolerance:.1e}"
+                )
+            s, Vt, ft = self._step(x, V, f, history)
+            y = f - ft
+            if (s * y).sum() > 0:
+                history.append((s, y, 1.0 / (s * y).sum()))
+            x, V, f = x + s, Vt, ft
+        return Equilibrium(self.defect, x, V, float(worst), self.evaluations, self.tolerance)
+
+    def _step(self, x, V, f, history):
+        """One step of the line search along the L-BFGS direction, and energy and forces there."""
+        p = _two_loop(f, history, self.P)
         slope = -(f * p).sum()
-        # can happen after a badly curved region: fall back to the preconditioned gradient
-        if slope >= 0:
+        if slope >= 0:  # after a badly curved region: fall back to the preconditioned gradient
             history.clear()
-            p = P(f)
+            p = self.P(f)
             slope = -(f * p).sum()
-        t = min(1.0, max_step / np.sqrt((p**2).sum(axis=1).max()))
-        # backtracking; near convergence energies are round-off, so a smaller slope is accepted as
-        # well
-        while True:
-            Vt, ft = evaluate(x + t * p)
+        t = min(1.0, self.max_step / np.sqrt((p**2).sum(axis=1).max()))
+        noise = self.surface.energy_noise
+        while True:  # near convergence energies are round-off, so a smaller slope will do as well
+            Vt, ft = self._evaluate(x + t * p)
             gain, end_slope = (Vt - V).sum(), -(ft * p).sum()
-            if gain <= 1e-4 * t * slope or (gain < 1e-10 and abs(end_slope) <= 0.9 * abs(slope)):
-                break
+            if gain <= 1e-4 * t * slope or (gain < noise and abs(end_slope) <= 0.9 * abs(slope)):
+                return t * p, Vt, ft
             t *= max(0.1, min(0.5, -0.5 * t * slope / (gain - t * slope)))
-            if t < 1e-6 or evaluations >= max_evaluations:
+            if t < 1e-6 or self.evaluations >= self.most:
+                worst = np.sqrt((f**2).sum(axis=1).max())
                 raise NotConverged(
                     f"the line search failed at a largest force of {worst:.2e} eV/A, tolerance "
-                    f"{tolerance:.1e}: "
-                    "is the tolerance below rounding, or the model not smooth?"
+                    f"{self.tolerance:.1e}: is the tolerance below rounding, or the model not "
+                    "smooth?"
                 )
-        s, y = t * p, f - ft
-        if (s * y).sum() > 0:
-            history.append((s, y, 1.0 / (s * y).sum()))
-        x, V, f = x + s, Vt, ft
-    return Equilibrium(defect, x, V, float(worst), evaluations, tolerance)
 
 
 def _two_loop(f, history, P):

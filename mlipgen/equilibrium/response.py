@@ -1,23 +1,35 @@
 """Linear response: H du = f by preconditioned conjugate gradients."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from ..crystals import Neighbours
-from ..failures import NotConverged, Unstable
-from ..potentials.derivatives import hessian_vector
+from ..failures import NotConverged, NotFinite, Unstable
+from .landscape import landscape
+
+Operator = Callable[[np.ndarray], np.ndarray]
 
 
-def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_products=200):
+def linear_response(
+    hessian: Operator,
+    f: np.ndarray,
+    preconditioner: Operator,
+    start: np.ndarray | None = None,
+    rtol: float = 1e-8,
+    max_products: int = 200,
+) -> np.ndarray:
     """Solve H du = f by preconditioned conjugate gradients.
 
-    hessian : callable (n, d) -> (n, d), eV/A^2;  f : (n, d), eV/A;  returns du (n, d), A, of zero
-        mean.
+    hessian : (n, d) -> (n, d), eV/A^2;  f : (n, d), eV/A;  returns du (n, d), A, of zero mean.
 
     Raises
     ------
     Unstable        if a direction of negative curvature is met
     NotConverged    if the residual, in the preconditioner's norm, does not fall by `rtol`
+    NotFinite       if f is not finite
     """
+    if not np.isfinite(f).all():
+        raise NotFinite(f"{(~np.isfinite(f)).sum()} of {f.size} force components are not finite")
     f = f - f.mean(axis=0)
     scale = np.sqrt((f * preconditioner(f)).sum())
     if scale == 0:
@@ -31,9 +43,9 @@ def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_produ
             return du - du.mean(axis=0)
         Hp = hessian(p)
         curvature = (p * Hp).sum()
-        if curvature <= 0:
+        if not curvature > 0:
             raise Unstable(
-                "the Hessian has a negative direction (curvature "
+                f"the Hessian has a negative direction (curvature "
                 f"{curvature / (p * p).sum():.3g} eV/A^2): "
                 "the equilibrium is not stable under this model",
                 p,
@@ -51,6 +63,5 @@ def linear_response(hessian, f, preconditioner, start=None, rtol=1e-8, max_produ
 
 
 def hessian_at(model, positions, cell):
-    """The Hessian of `model` at fixed positions as a callable (n, d) -> (n, d)."""
-    neighbours = Neighbours(positions, cell, model.cutoff)
-    return lambda v: hessian_vector(model, neighbours, positions, v)
+    """The Hessian of `model` at fixed positions, an operator (n, d) -> (n, d)."""
+    return landscape(model, cell, positions).hessian()

@@ -1,4 +1,6 @@
-"""Stability constants: the smallest <Hv, v> / |Dv|^2 of a crystal and of a relaxed defect."""
+"""Stability: the smallest <Hv, v> / |Dv|^2 of a crystal and of a relaxed defect."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -6,8 +8,9 @@ from ..failures import Unstable
 from ..potentials.derivatives import force_constants
 from .eigenvalues import extreme_eigenvalue
 from .green import LatticeGreen
+from .landscape import landscape
 from .norm import EnergyNorm, gram_table
-from .response import hessian_at, linear_response
+from .response import linear_response
 
 
 def lattice_stability(potential, crystal, samples=8):
@@ -31,25 +34,80 @@ def lattice_stability(potential, crystal, samples=8):
     return float(lowest)
 
 
+def core_forces(defect, count=3, seed=1):
+    """Random forces (count, n, d) on the atoms of a defect's core: they have no symmetry."""
+    core = defect.distance() < 1.6 * defect.crystal.shells[0]
+    shape = (count, *defect.positions.shape)
+    return core[:, None] * np.random.default_rng(seed).standard_normal(shape)
+
+
 def soft_fields(hessian, preconditioner, defect, count=3, seed=1):
     """Responses (n, d) of a defect to random forces on its core: rich in its soft modes, which a
     random field hardly contains.
 
     Eigenvalue searches must start with them: they can miss what no starting field holds (a
-    symmetric core's antisymmetric
-    modes) or take the second mode for the first.  A direction of negative curvature met on the way
-    stands for its response.
+    symmetric core's antisymmetric modes) or take the second mode for the first.  A direction of
+    negative curvature met on the way stands for its response.
     """
-    core = defect.distance() < 1.6 * defect.crystal.shells[0]
     fields = []
-    for f in core[:, None] * np.random.default_rng(seed).standard_normal(
-        (count,) + defect.positions.shape
-    ):
+    for f in core_forces(defect, count, seed):
         try:
             fields.append(linear_response(hessian, f, preconditioner, rtol=1e-2))
         except Unstable as error:
             fields.append(error.direction)
     return fields
+
+
+class Curvature(NamedTuple):
+    """The lowest <Hv, v> / |Dv|^2 and its mode.
+
+    value : eV/A^2, positive at a strict minimum;  mode : (n, d)
+    """
+
+    value: float
+    mode: np.ndarray
+
+
+def lowest_curvature(hessian, gram, preconditioner, start, tolerance=0.01) -> Curvature:
+    """Is this a minimum?  The smallest <Hv, v> / |Dv|^2, accurate enough for its sign.
+
+    Parameters
+    ----------
+    hessian, preconditioner : operators (n, d) -> (n, d);  gram : operator, D'D
+    start : sequence of (n, d)     fields without symmetry (`soft_fields`, `core_forces`): a mode
+                                   that breaks the state's symmetry is found only if a start has it
+    """
+    # A stiffness far below any crystal's counts as zero: else an eigenvalue zero never settles.
+    return Curvature(
+        *extreme_eigenvalue(
+            hessian,
+            gram,
+            preconditioner,
+            start[0].shape,
+            "smallest",
+            tolerance,
+            start=start,
+            floor=1e-3,
+        )
+    )
+
+
+def curvature_at(model, equilibrium, green=None) -> Curvature:
+    """`lowest_curvature` of a model at its own equilibrium, from random forces on the core.
+
+    A force evaluation a product: at an equilibrium H v = -f(x + h v) / h up to O(h).
+    """
+    defect, x = equilibrium.defect, equilibrium.positions
+    P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
+    surface = landscape(model, defect.cell, x)
+    rest = surface.evaluate()[1]
+
+    def product(v):
+        h = 1e-4 / np.abs(v).max()
+        return (rest - surface.displaced(h * v)) / h
+
+    start = [P(f) for f in core_forces(defect, 2)]
+    return lowest_curvature(product, EnergyNorm(equilibrium).gram, P, start)
 
 
 def stability_constant(potential, equilibrium, green=None, **options):
@@ -60,6 +118,6 @@ def stability_constant(potential, equilibrium, green=None, **options):
     """
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
-    H = hessian_at(potential, x, defect.cell)
+    H = landscape(potential, defect.cell, x).hessian()
     options = {"start": soft_fields(H, P, defect), **options}
     return extreme_eigenvalue(H, EnergyNorm(equilibrium).gram, P, x.shape, "smallest", **options)[0]

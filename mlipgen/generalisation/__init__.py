@@ -12,25 +12,23 @@ from .bounds import (
     terms_bound,
 )
 from .crystal_error import force_constant_mismatch, virial_mismatch, wave_mismatch
-from .defect_error import (
-    DefectError,
-    Measurement,
-    Prediction,
-    defect_error,
-    match_labels,
-    measure,
-    predict,
-)
+from .defect_error import DefectError, defect_error
+from .matching import match_labels
+from .measurement import Measurement, measure
+from .prediction import Prediction, predict
 from .reference import Reference
+from .verdict import Outcome, Verdict
 
 __all__ = [
     "Bound",
     "DefectError",
     "ForceWeights",
     "Measurement",
+    "Outcome",
     "Prediction",
     "Reference",
     "Terms",
+    "Verdict",
     "cut_constant",
     "defect_error",
     "dual_norm",

@@ -21,44 +21,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..crystals import Neighbours
-from ..equilibrium import stability
 from ..equilibrium.eigenvalues import extreme_eigenvalue
 from ..equilibrium.farfield import lattice_displacement, ramp
-from ..equilibrium.response import hessian_at
+from ..equilibrium.landscape import landscape
 from ..failures import Unstable
-from ..potentials.derivatives import energies_and_forces
 from .crystal_error import virial_mismatch, wave_mismatch
 
 
-def stability_constant(reference):
-    """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2; see
-    `farfield.stability_constant`.
-    """
-    return stability.stability_constant(reference.potential, reference.equilibrium, reference.green)
-
-
-def soft_fields(reference):
-    """Where eigenvalue searches at this defect start, see `farfield.soft_fields`; give it to
-    `mismatch` where there are many models.
-    """
-    return stability.soft_fields(reference.hessian, reference.preconditioner, reference.defect)
-
-
-def mismatch(model, reference, du=None, start=None, **options):
+def mismatch(model, reference, du=None, **options):
     """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar
     (or at ubar + du).
     """
     x = reference.equilibrium.positions + (0.0 if du is None else du)
-    learned = hessian_at(model, x, reference.defect.cell)
-    start = soft_fields(reference) if start is None else start
+    learned = landscape(model, reference.defect.cell, x).hessian()
     value, _ = extreme_eigenvalue(
-        lambda v: learned(v) - reference.hessian(v),
+        learned - reference.hessian,
         reference.hessian,
         reference.preconditioner,
         x.shape,
         "modulus",
-        start=start,
+        start=reference.soft,
         **options,
     )
     return abs(value)
@@ -86,7 +68,7 @@ def weight_constant(reference, weight):
 def residual_forces(model, reference):
     """The model's forces at the reference equilibrium, (n, d), eV/A: zero for a perfect model."""
     x = reference.equilibrium.positions
-    f = energies_and_forces(model, Neighbours(x, reference.defect.cell, model.cutoff), x)[1]
+    f = landscape(model, reference.defect.cell, x).evaluate()[1]
     return f - f.mean(axis=0)
 
 
@@ -111,7 +93,7 @@ class ForceWeights:
 
     @classmethod
     def of(cls, reference):
-        r, gamma = reference.defect.distance(), stability_constant(reference)
+        r, gamma = reference.defect.distance(), reference.stability
         if gamma <= 0:
             raise Unstable(
                 f"stability constant {gamma:.3g} eV/A^2: the relaxed {reference.defect.name} of "
@@ -151,16 +133,11 @@ def geometry_bound(model, reference, weights=None, delta=None):
     margin = 1.0 - delta if delta < 1 else 0.0
     with np.errstate(divide="ignore"):
         return Bound(
-            *(
-                np.float64(x) / margin
-                for x in (
-                    dual_norm(f, reference) / np.sqrt(w.gamma),
-                    w.hardy * hardy / w.gamma,
-                    w.uniform * np.linalg.norm(f) / w.gamma,
-                )
-            ),
-            delta,
-            w.gamma,
+            dual=np.float64(dual_norm(f, reference) / np.sqrt(w.gamma)) / margin,
+            hardy=np.float64(w.hardy * hardy / w.gamma) / margin,
+            uniform=np.float64(w.uniform * np.linalg.norm(f) / w.gamma) / margin,
+            delta=delta,
+            gamma=w.gamma,
         )
 
 
@@ -262,13 +239,16 @@ def residual_terms(model, reference, radius, gamma, cut=None):
     far = ramp(reference.defect.distance(), radius / 2)[:, None]
     f, u = residual_forces(model, reference), lattice_displacement(reference)
     harmonic = sum(
-        sign * hessian_at(m, home.positions, home.cell)(u)
+        sign * landscape(m, home.cell, home.positions).hessian()(u)
         for sign, m in ((-1, model), (1, potential))
     )
     harmonic = harmonic[reference.defect.lattice_index]
-    parts = [(1 - far) * f, far * harmonic, far * (f - harmonic)]
+    harmonic_limit, anharmonic_limit = far_limits(model, reference, radius, gamma, cut)
     return Terms(
-        *(dual_norm(p, reference) for p in parts),
-        dual_norm(f, reference),
-        *far_limits(model, reference, radius, gamma, cut),
+        core=dual_norm((1 - far) * f, reference),
+        harmonic=dual_norm(far * harmonic, reference),
+        anharmonic=dual_norm(far * (f - harmonic), reference),
+        whole=dual_norm(f, reference),
+        harmonic_limit=harmonic_limit,
+        anharmonic_limit=anharmonic_limit,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..equilibrium.norm import gram_table
 from ..learning.observations import Virial
-from ..potentials.derivatives import elastic_tensor, force_constants
+from ..potentials.derivatives import aligned, elastic_tensor, force_constants
 
 
 def force_constant_mismatch(model, reference_potential, crystal):
@@ -15,12 +15,8 @@ def force_constant_mismatch(model, reference_potential, crystal):
 
     Their total is eps_FC of the theory.
     """
-    a, b = (force_constants(m, crystal) for m in (model, reference_potential))
-    if a.K.shape != b.K.shape:
-        raise ValueError(
-            f"cutoffs {model.cutoff:g} and {reference_potential.cutoff:g} A differ: the force "
-            "constants have other ranges"
-        )
+    models = (model, reference_potential)
+    a, b = aligned([force_constants(m, crystal) for m in models], crystal)
     r = np.linalg.norm(a.xi, axis=1)
     size = (1.0 + r) ** 2 * np.linalg.norm(a.K - b.K, axis=(1, 2)) / len(crystal.primitive_atoms)
     shells, which = np.unique(r.round(5), return_inverse=True)

@@ -1,40 +1,56 @@
 """The reference side of every comparison: relaxed once, used for many models."""
 
+from functools import cached_property
+
 import numpy as np
 
 from ..equilibrium import (
     EnergyNorm,
     LatticeGreen,
     formation_energy,
-    hessian_at,
+    landscape,
     linear_response,
     relax,
+    soft_fields,
+    stability_constant,
 )
+from ..equilibrium.relaxation import saddle_message
+from ..equilibrium.stability import lowest_curvature
 from ..failures import Unstable
 
 
 class Reference:
-    """The reference side of every comparison: relaxed once, used for many fits.
+    """The reference side of every comparison: relaxed once, used for many models.
 
     Parameters
     ----------
-    potential : SitePotential
+    potential : SitePotential, or another model with a landscape
     defect : Defect                  on the large test domain
 
     Attributes
     ----------
     equilibrium : Equilibrium;  green : LatticeGreen;  norm : EnergyNorm
-    formation_energy : float, eV;  scale : float, A, |D ubar| (interstitials: outside the core, see
-                                   `EnergyNorm`)
+    formation_energy : float, eV
+    scale : float, A, |D ubar| (interstitials: outside the core, see `EnergyNorm`); zero where the
+        defect exerts no force, as silicon's vacancy under Stillinger-Weber
+
+    Raises
+    ------
+    Unstable        if the relaxed defect is a saddle point of the potential
     """
 
     def __init__(self, potential, defect, tolerance=1e-10):
         self.potential, self.defect = potential, defect
         self.green = LatticeGreen(potential, defect.homogeneous)
         self.preconditioner = self.green.for_defect(defect)
-        self.equilibrium = relax(potential, defect, green=self.green, tolerance=tolerance)
+        self.equilibrium = relax(
+            potential, defect, green=self.green, tolerance=tolerance, saddle="ignore"
+        )
         self.norm = EnergyNorm(self.equilibrium)
-        self.hessian = hessian_at(potential, self.equilibrium.positions, defect.cell)
+        self.landscape = landscape(potential, defect.cell, self.equilibrium.positions)
+        self.hessian = self.landscape.hessian()
+        #: Dual norm of the forces that the relaxation left over: smaller residuals are no error.
+        self.rest = self.dual_norm(self.landscape.evaluate()[1])
         self._require_minimum()
         self.formation_energy = formation_energy(potential, self.equilibrium)
         interstitial = len(defect) > len(defect.homogeneous)
@@ -45,18 +61,35 @@ class Reference:
         """H_ref^-1 f for forces f (n, d), eV/A: displacements (n, d), A; see `linear_response`."""
         return linear_response(self.hessian, f, self.preconditioner, rtol=rtol)
 
+    def dual_norm(self, f):
+        """<f, G f>^(1/2), eV^(1/2), with the lattice Green's function G in place of H^-1."""
+        return float(np.sqrt(max((f * self.preconditioner(f)).sum(), 0.0)))
+
+    def relative(self, length):
+        """A length (A) as a fraction of |D ubar|; nan where the defect displaces nothing."""
+        return length / self.scale if self.scale > 1e-8 else np.nan
+
+    @cached_property
+    def stability(self):
+        """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2."""
+        return stability_constant(self.potential, self.equilibrium, self.green)
+
+    @cached_property
+    def soft(self):
+        """Fields (n, d) without symmetry, rich in soft modes: where eigenvalue searches start."""
+        return soft_fields(self.hessian, self.preconditioner, self.defect)
+
+    def lowest_curvature(self, hessian):
+        """Lowest <Hv, v> / |Dv|^2 (eV/A^2) of another Hessian at this defect, and its mode."""
+        return lowest_curvature(hessian, self.norm.gram, self.preconditioner, self.soft)
+
     def _require_minimum(self):
         """The theory needs a strongly stable minimiser; a relaxation that keeps the start's
         symmetry may end on a saddle.
-
-        Conjugate gradients on a force without symmetry meet any negative direction.
         """
-        f = np.random.default_rng(0).normal(size=self.defect.positions.shape)
-        try:
-            self.response(f, rtol=1e-4)
-        except Unstable as error:
+        curvature = self.lowest_curvature(self.hessian).value
+        if not curvature > 0:
             raise Unstable(
-                f"the relaxed {self.defect.name} is a saddle point of this potential, not a "
-                f"minimum: {error}; "
-                "choose another defect, e.g. another dumbbell direction"
-            ) from None
+                f"under this potential {saddle_message(self.equilibrium, curvature)}; "
+                "a reference must be a minimum: choose e.g. another dumbbell direction"
+            )

@@ -2,7 +2,6 @@
 
 from .fitting import (
     RIDGE,
-    WEIGHTS,
     Block,
     Fit,
     assemble,
@@ -10,7 +9,6 @@ from .fitting import (
     fit_blocks,
     fitted_model,
     nested_basis,
-    parse_kinds,
     solve,
 )
 from .identify import (
@@ -21,7 +19,16 @@ from .identify import (
     labelling_cost,
     scaled_rows,
 )
-from .observations import Configuration, Energy, ForceConstants, Forces, Virial
+from .kinds import KINDS, Observation, default_tolerances, default_weights, parse_kinds
+from .observations import (
+    WEIGHTS,
+    Configuration,
+    Energy,
+    ForceConstants,
+    Forces,
+    Virial,
+    WeightedForces,
+)
 from .training import (
     HELD_OUT,
     crystal_observations,
@@ -34,6 +41,11 @@ from .training import (
 )
 
 __all__ = [
+    "KINDS",
+    "Observation",
+    "WeightedForces",
+    "default_tolerances",
+    "default_weights",
     "HELD_OUT",
     "RIDGE",
     "WEIGHTS",

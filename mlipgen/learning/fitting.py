@@ -3,22 +3,17 @@
     minimise   sum_kinds w^2 |A theta - y|^2 + ridge^2 |Gamma theta|^2
 
 Each kind's block [A y] is reduced once to its R-factor; any weights, ridge or nested basis are then
-one small
-problem.  Normal equations are never formed: they square the condition number.
+one small problem.  Normal equations are never formed: they square the condition number.
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 from scipy.linalg import qr, svd
 
 from ..failures import Unfitted
-from ..potentials.ace import ACEBasis, LinearACE
-
-#: Default weights: an energy counts as ten force components; distance weights make force-constant
-#: rows large already.
-WEIGHTS = {"E": 10.0, "F": 1.0, "Fw": 1.0, "V": 10.0, "FC": 0.1}
+from ..potentials.ace import LinearACE
+from .kinds import default_weights, parse_kinds
 
 RIDGE = 1e-6
 
@@ -56,13 +51,11 @@ class Block:
         )
 
 
-def assemble(observations, basis, reference):
+def assemble(observations, basis, potential):
     """R-factors of the blocks [A y], one for each kind: dict kind -> Block."""
     grouped = {}
     for o in observations:
-        grouped.setdefault(o.kind, []).append(
-            np.column_stack([o.observe(basis), o.observe(reference)])
-        )
+        grouped.setdefault(o.kind, []).append(o.rows(basis, potential))
     if not grouped:
         raise Unfitted("the training set is empty: give at least one observation")
     blocks = {}
@@ -82,16 +75,16 @@ class Fit:
     """A fitted model and what is known about the fit.
 
     model : LinearACE
-    errors, held_out : dict kind -> float      eps_E eV, eps_F eV/A, eps_V eV, eps_FC eV/A^2: root
-        mean square over
-                                               configurations of each one's l2 norm (THEORY: eps of
-                                               *totals*, not per atom)
-    rmse : dict kind -> float                  root mean square over components, training
-    singular_values : (K,)                     of the weighted data, columns scaled by 1/Gamma,
-        without the ridge
-    free_directions : (K, n_free)              parameters (columns) that the data leave free: scaled
-        singular value below
-                                               1e-10 of the largest
+    errors, held_out : dict kind -> float
+        eps_E eV, eps_F eV/A, eps_V eV, eps_FC eV/A^2: root mean square over configurations of each
+        one's l2 norm (the theory's eps, of *totals*, not per atom)
+    rmse : dict kind -> float
+        root mean square over components, training
+    singular_values : (K,)
+        of the weighted data, columns scaled by 1/Gamma, without the ridge
+    free_directions : (K, n_free)
+        parameters (columns) that the data leave free: scaled singular value below 1e-10 of the
+        largest
     """
 
     model: LinearACE
@@ -150,7 +143,7 @@ def fit_blocks(
     blocks,
     basis,
     observations,
-    reference,
+    potential,
     crystal,
     weights=None,
     ridge=RIDGE,
@@ -159,10 +152,10 @@ def fit_blocks(
 ):
     """Fit to assembled blocks.
 
+    potential : SitePotential, or another source of labels (for the energy of the perfect crystal)
     observations : str or sequence     kinds to fit, e.g. "EF+FC" or ("E", "F", "FC"); see
                                        `parse_kinds`
-    weights : dict                     overrides of `WEIGHTS`; a kind of your own needs its weight
-                                       here
+    weights : dict                     overrides of the kinds' default weights
     degree : int                       a nested smaller basis; default the basis's own
     held_out : dict kind -> Block      for held-out errors
 
@@ -171,11 +164,11 @@ def fit_blocks(
     Fit
     """
     kinds = parse_kinds(observations)
-    known = {**WEIGHTS, **(weights or {})}
+    known = {**default_weights(), **(weights or {})}
     if unweighted := [k for k in kinds if k not in known]:
         raise ValueError(
             f"no weight for {', '.join(unweighted)}: give weights={{{unweighted[0]!r}: 1.0}}, or "
-            f"use one of {', '.join(WEIGHTS)}"
+            f"use one of {', '.join(default_weights())}"
         )
     if bad := {k: known[k] for k in kinds if not 0 <= known[k] < np.inf}:
         raise ValueError(f"weights must be non-negative numbers, got {bad}")
@@ -186,9 +179,9 @@ def fit_blocks(
     small = nested_basis(basis, degree)
     rms = lambda b, n: b.residual(theta) / np.sqrt(n)
     return Fit(
-        fitted_model(small, theta, reference, crystal),
-        weights,
-        ridge,
+        model=fitted_model(small, theta, potential, crystal),
+        weights=weights,
+        ridge=ridge,
         errors={k: rms(b, b.groups) for k, b in own.items()},
         held_out={k: rms(b.columns(index), b.groups) for k, b in (held_out or {}).items()},
         rmse={k: rms(b, b.rows) for k, b in own.items()},
@@ -197,48 +190,21 @@ def fit_blocks(
     )
 
 
-def fitted_model(basis, theta, reference, crystal):
-    """`LinearACE` with the reference's energy per atom of the perfect crystal, which no observation
+def fitted_model(basis, theta, potential, crystal):
+    """`LinearACE` with the potential's energy per atom of the perfect crystal, which no observation
     relative to it can fix.
     """
-    offset = crystal.energy_per_atom(reference) - crystal.energy_per_atom(basis) @ theta
+    offset = crystal.energy_per_atom(potential) - crystal.energy_per_atom(basis) @ theta
     return LinearACE(basis, theta, crystal.symbol, float(offset), crystal.structure, crystal.a)
 
 
 def nested_basis(basis, degree):
     """The basis of smaller total degree that spans the leading columns of `basis`."""
-    return (
-        basis
-        if degree in (None, basis.degree)
-        else _basis(basis.cutoff, degree, basis.order, basis.r0, basis.pair)
-    )
+    return basis if degree is None else basis.nested(degree)
 
 
-@lru_cache(maxsize=16)
-def _basis(cutoff, degree, order, r0, pair):
-    return ACEBasis(cutoff, degree, order, r0, pair=pair)
-
-
-def fit(observations, basis, reference, crystal, kinds="EF", **options):
-    """Assemble and fit in one call: `fit(training_set(...), basis, reference, crystal, "EFV+FC")`."""
+def fit(observations, basis, potential, crystal, kinds="EF", **options):
+    """Assemble and fit: `fit(training_set(...), basis, potential, crystal, "EFV+FC")`."""
     return fit_blocks(
-        assemble(observations, basis, reference), basis, kinds, reference, crystal, **options
+        assemble(observations, basis, potential), basis, kinds, potential, crystal, **options
     )
-
-
-def parse_kinds(text):
-    """ "EFV+FC" -> ("E", "F", "V", "FC"); letters stand alone, FC and Fw (distance-weighted forces)
-    follow a plus.
-    """
-    if not isinstance(text, str):  # a sequence of kinds, perhaps with kinds of the caller's own
-        return tuple(text)
-    out = []
-    for part in text.split("+"):
-        out += [part] if part in ("FC", "Fw") else list(part)
-    bad = [k for k in out if k not in WEIGHTS]
-    if bad or not all(text.split("+")) or len(set(out)) < len(out):
-        raise ValueError(
-            f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
-            "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC"
-        )
-    return tuple(out)

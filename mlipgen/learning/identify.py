@@ -18,12 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.linalg import qr, solve_triangular, svd
 
-from ..crystals import Neighbours, Supercell, thickness
-from ..potentials.derivatives import energies_and_forces
-
-#: Fit accuracies taken as attainable, root mean square over components: 1 meV, 1 meV/A, 1 meV, 1
-#: meV/A^2 (weighted by (1 + |xi|)^2).
-TOLERANCE = {"E": 1e-3, "F": 1e-3, "Fw": 1e-3, "V": 1e-3, "FC": 1e-3}
+from ..crystals import Supercell, thickness
+from ..equilibrium.landscape import landscape
+from .kinds import default_tolerances
 
 
 def defect_response(basis, reference, rtol=1e-6):
@@ -31,7 +28,7 @@ def defect_response(basis, reference, rtol=1e-6):
     to parameters theta.
     """
     x = reference.equilibrium.positions
-    F = energies_and_forces(basis, Neighbours(x, reference.defect.cell, basis.cutoff), x)[1]
+    F = landscape(basis, reference.defect.cell, x).evaluate()[1]
     columns = [
         reference.norm.differences(reference.response(F[..., k], rtol)).ravel()
         for k in range(F.shape[-1])
@@ -72,9 +69,9 @@ def identifiability(blocks, kinds, prior, S, size, tolerance=None):
     blocks : dict kind -> Block;  kinds : sequence of str;  prior : (K,) diagonal of Gamma
     S : (K, K), see `defect_response`;  size : float, eV, largest |Gamma theta| of a plausible
                                         change (that of a fitted model, say)
-    tolerance : dict kind -> float     overrides of `TOLERANCE`
+    tolerance : dict kind -> float     overrides of the kinds' own: 1 meV, 1 meV/A, 1 meV, 1 meV/A^2
     """
-    tolerance = {**TOLERANCE, **(tolerance or {})}
+    tolerance = {**default_tolerances(), **(tolerance or {})}
     missing = [k for k in kinds if k not in blocks]
     if missing or not kinds:
         raise ValueError(
@@ -103,13 +100,13 @@ def identifiability(blocks, kinds, prior, S, size, tolerance=None):
         _, blind, v = svd(effect @ null)
         blindness, worst = float(blind[0]), null @ v[0]
     return Identifiability(
-        sum(blocks[k].rows for k in kinds),
-        rank,
-        len(prior) - rank,
-        float(s[0] / s[rank - 1]),
-        blindness,
-        float(ambiguous[0]),
-        worst / np.linalg.norm(worst) * size / prior,
+        scalars=sum(blocks[k].rows for k in kinds),
+        rank=rank,
+        free=len(prior) - rank,
+        condition=float(s[0] / s[rank - 1]),
+        blindness=blindness,
+        ambiguity=float(ambiguous[0]),
+        direction=worst / np.linalg.norm(worst) * size / prior,
     )
 
 

@@ -2,17 +2,20 @@
 
 `observe(model)` returns shape (count, ...) for anything with `sites`: numbers for a potential (the
 targets), one more axis for a basis (the rows of the design matrix), so targets, rows and residuals
-come from the same
-code.  A new kind
-is one new class with `kind`, `label` and `observe`.
+come from the same code.  A new kind is one new class, a subclass of `kinds.Observation`.
+
+Energies and forces need a model's landscape only.  Virials and force constants of the perfect
+crystal are derivatives of its site energies; a calculator gives them through methods of its own.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..crystals import Crystal, Neighbours, as_atoms, minimum_image, require_thickness
-from ..potentials.derivatives import energies_and_forces, force_constants
+from ..crystals import Crystal, as_atoms, minimum_image, require_thickness
+from ..equilibrium.landscape import landscape
+from ..potentials.derivatives import aligned, force_constants
+from .kinds import Observation, default_weights
 
 
 @dataclass
@@ -35,9 +38,12 @@ class Configuration:
         """
         if self._last[0] is not model:
             require_thickness(self.cell, model.cutoff, what="a training cell")
-            neighbours = Neighbours(self.positions, self.cell, model.cutoff)
-            self._last = (model, energies_and_forces(model, neighbours, self.positions))
+            self._last = (model, self.landscape(model).evaluate())
         return self._last[1]
+
+    def landscape(self, model):
+        """The model's energy landscape in this cell."""
+        return landscape(model, self.cell, self.positions)
 
     def distances(self):
         """Distance of each atom from the defect, (n,), A."""
@@ -48,42 +54,45 @@ class Configuration:
 
 
 @dataclass
-class Energy:
+class Energy(Observation):
     """Energy of a cell relative to as many atoms of the perfect crystal, eV (never per atom)."""
 
     configuration: Configuration
-    kind, label = "E", "Energies"
+    # an energy counts as ten force components
+    kind, label, unit, weight = "E", "Energies", "eV", 10.0
 
     def observe(self, model):
         V, _ = self.configuration.evaluate(model)
-        # Site by site against the crystal: the difference of totals would lose the digits that
-        # matter in large cells.
-        return (V - self.configuration.crystal.energy_per_atom(model)).sum(axis=0)[None]
+        surface = self.configuration.landscape(model)
+        return np.asarray(surface.above_crystal(V, self.configuration.crystal))[None]
 
 
 @dataclass
-class Forces:
-    """Force components, eV/A; with `by_distance` each is multiplied by 1 + distance from the defect
-    in A (Hardy's weight).
-    """
+class Forces(Observation):
+    """Force components, eV/A."""
 
     configuration: Configuration
-    by_distance: bool = False
-    label = "Forces"
-
-    @property
-    def kind(self):
-        return "Fw" if self.by_distance else "F"
+    kind, label, unit, weight = "F", "Forces", "eV/A", 1.0
 
     def observe(self, model):
         _, f = self.configuration.evaluate(model)
-        if self.by_distance:
-            f = f * (1.0 + self.configuration.distances()).reshape((-1,) + (1,) * (f.ndim - 1))
         return f.reshape((-1,) + f.shape[2:])
 
 
 @dataclass
-class Virial:
+class WeightedForces(Forces):
+    """Force components, each times 1 + its distance from the defect in A (Hardy's weight), eV/A."""
+
+    kind, label = "Fw", "Forces, by distance"
+
+    def observe(self, model):
+        weight = np.repeat(1.0 + self.configuration.distances(), self.configuration.cell.shape[0])
+        f = super().observe(model)
+        return f * weight.reshape((-1,) + (1,) * (f.ndim - 1))
+
+
+@dataclass
+class Virial(Observation):
     """First derivative of the energy per atom in the deformation gradient at the homogeneous strain
     F, (d, d), eV, and the forces on the basis atoms of a multilattice, eV/A; `internal`
     (n_sublattices, d), A, displaces the basis.
@@ -95,7 +104,7 @@ class Virial:
     crystal: Crystal
     F: np.ndarray
     internal: np.ndarray | None = None
-    kind, label = "V", "Virials"
+    kind, label, unit, weight = "V", "Virials", "eV", 10.0
 
     def observe(self, model):
         c, d = self.crystal, self.crystal.dimension
@@ -120,7 +129,7 @@ class Virial:
 
 
 @dataclass
-class ForceConstants:
+class ForceConstants(Observation):
     """Force constants of the infinite perfect crystal times (1 + |xi|)^2, eV/A^2: the weight of
     eps_FC.
 
@@ -131,17 +140,33 @@ class ForceConstants:
 
     crystal: Crystal
     supercell: object = None
-    kind, label = "FC", "Force constants"
+    # the distance weights make the rows large already
+    kind, label, unit, weight = "FC", "Force constants", "eV/A^2", 0.1
+
+    def tables(self, *models):
+        """The models' force constants on one list of pairs, K(xi) and K(-xi)^T once, and the
+        weights (1 + |xi|)^2 of those pairs; where a model does not reach, its constants are zero.
+        """
+        if self.supercell is not None:
+            cutoff = max(m.cutoff for m in models)
+            require_thickness(
+                self.supercell.cell, cutoff, factor=4.0, what="the cell for force constants"
+            )
+        tables = aligned([force_constants(m, self.crystal) for m in models], self.crystal)
+        half = _one_of_each_pair(tables[0])
+        weight = (1.0 + np.linalg.norm(tables[0].xi[half], axis=1)) ** 2
+        return [t.K[half] for t in tables], weight
 
     def observe(self, model):
-        if self.supercell is not None:
-            require_thickness(
-                self.supercell.cell, model.cutoff, factor=4.0, what="the cell for force constants"
-            )
-        table = force_constants(model, self.crystal)
-        half = _one_of_each_pair(table)  # K(xi) and K(-xi)^T are one number
-        weight = (1.0 + np.linalg.norm(table.xi[half], axis=1)) ** 2
-        K = table.K[half]
+        (K,), weight = self.tables(model)
+        return self._flat(K, weight)
+
+    def rows(self, basis, potential):
+        (A, y), weight = self.tables(basis, potential)
+        return np.column_stack([self._flat(A, weight), self._flat(y, weight)])
+
+    @staticmethod
+    def _flat(K, weight):
         K = K * weight.reshape((-1,) + (1,) * (K.ndim - 1))
         return K.reshape((-1,) + K.shape[3:])
 
@@ -152,10 +177,5 @@ def _one_of_each_pair(table):
     return np.array([tuple(a) >= tuple(b) for a, b in zip(key, other)])
 
 
-KINDS = {
-    "E": "Energies",
-    "F": "Forces",
-    "Fw": "Forces, by distance",
-    "V": "Virials",
-    "FC": "Force constants",
-}
+#: The built-in kinds' default weights.
+WEIGHTS = default_weights()

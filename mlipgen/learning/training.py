@@ -10,7 +10,7 @@ import numpy as np
 
 from ..crystals import Supercell, build_defect
 from ..equilibrium.relaxation import relax
-from .observations import Configuration, Energy, ForceConstants, Forces, Virial
+from .observations import Configuration, Energy, ForceConstants, Forces, Virial, WeightedForces
 
 #: What is held out of every training set: rattles of another seed; on the perfect crystal virials
 #: at strains of another
@@ -20,7 +20,15 @@ HELD_OUT = {"seed": 1000, "strain": 0.01, "internal": 0.005, "volume": 0.01}
 
 
 def defect_configurations(
-    reference, crystal, defect, cells, count=10, seed=0, scales=(0.7, 1.2), rattle=0.03
+    potential,
+    crystal,
+    defect,
+    cells,
+    count=10,
+    seed=0,
+    scales=(0.7, 1.2),
+    rattle=0.03,
+    saddle="warn",
 ):
     """Copies of a relaxed defect: displacements scaled by `scales`, atoms rattled by 0 ... `rattle`
     A.
@@ -30,10 +38,12 @@ def defect_configurations(
 
     Parameters
     ----------
-    reference : SitePotential      labels come from here; it also relaxes the defect in this cell
+    potential : SitePotential      labels come from here; it also relaxes the defect in this cell
     defect : str                   see `mlipgen.crystals.DEFECTS`
     cells : int or tuple           size of the training cell, in conventional unit cells
     count : int                    number of configurations; seed : int
+    saddle : str                   where the defect relaxes to a saddle point in this cell: "warn",
+                                   "follow" it down or "ignore" it, see `relax`
 
     Returns
     -------
@@ -42,7 +52,7 @@ def defect_configurations(
     if count < 1:
         raise ValueError(f"count = {count}: at least one configuration is needed")
     start = build_defect(defect, Supercell(crystal, cells))
-    equilibrium = relax(reference, start)
+    equilibrium = relax(potential, start, saddle=saddle)
     rng = np.random.default_rng(seed)
     out = []
     for scale, sigma in zip(np.linspace(*scales, count), np.linspace(0.0, rattle, count)):
@@ -109,28 +119,26 @@ def held_out_crystal_observations(crystal):
     return out
 
 
-def defect_observations(reference, crystal, defect, cells, count=10, seed=0, **near):
+def defect_observations(potential, crystal, defect, cells, count=10, seed=0, **near):
     """Energies and forces (uniform, and weighted by distance) of `count` defect cells; see
     `defect_configurations`.
     """
-    configurations = defect_configurations(reference, crystal, defect, cells, count, seed, **near)
-    return [
-        kind for c in configurations for kind in (Energy(c), Forces(c), Forces(c, by_distance=True))
-    ]
+    configurations = defect_configurations(potential, crystal, defect, cells, count, seed, **near)
+    return [kind for c in configurations for kind in (Energy(c), Forces(c), WeightedForces(c))]
 
 
-def training_set(reference, crystal, defect, cells, count=10, seed=0, **near):
+def training_set(potential, crystal, defect, cells, count=10, seed=0, **near):
     """All kinds of observation for one training-cell size; a fit chooses among them by weight.
 
     Returns a list of observations: those of `count` defect cells, and virials and force constants
     of the perfect crystal.
     """
     return defect_observations(
-        reference, crystal, defect, cells, count, seed, **near
+        potential, crystal, defect, cells, count, seed, **near
     ) + crystal_observations(crystal)
 
 
-def held_out_set(reference, crystal, defect, cells, count=10, seed=0, **near):
+def held_out_set(potential, crystal, defect, cells, count=10, seed=0, **near):
     """What `training_set` with the same arguments does not show: other rattles of the defect, and a
     strained crystal.
 
@@ -138,5 +146,5 @@ def held_out_set(reference, crystal, defect, cells, count=10, seed=0, **near):
     `held_out_crystal_observations`.
     """
     return defect_observations(
-        reference, crystal, defect, cells, count, seed + HELD_OUT["seed"], **near
+        potential, crystal, defect, cells, count, seed + HELD_OUT["seed"], **near
     ) + held_out_crystal_observations(crystal)

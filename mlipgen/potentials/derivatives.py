@@ -31,6 +31,11 @@ def energies_and_forces(model, neighbours, positions):
 def hessian_vector(model, neighbours, positions, direction):
     """Product of the Hessian of the energy with `direction` (n_sites, d): (n_sites, d), exact."""
     R = neighbours.vectors(positions)  # may rebuild the list, so it comes first
+    return stencil_hessian_vector(model, neighbours, R, direction)
+
+
+def stencil_hessian_vector(model, neighbours, R, direction):
+    """The same at given neighbour vectors R (n_pairs, d) of the list."""
     _, G = model.sites(R + 1j * STEP * neighbours.differences(direction), neighbours.offsets)
     return -neighbours.divergence(np.ascontiguousarray(G.imag)) / STEP
 
@@ -87,6 +92,33 @@ class ForceConstantTable:
         return self.dynamical_matrices(np.asarray(k, float)[None])[0]
 
 
+def _pair_keys(s, t, xi, crystal):
+    """Integers (m, 2 + d) that are equal for equal pairs."""
+    # Sites of all five structures lie at twelfths of the conventional cell.
+    return np.column_stack([s, t, np.rint(12 * xi @ np.linalg.inv(crystal.cell))]).astype(int)
+
+
+def aligned(tables, crystal):
+    """Force constants of several models on one list of pairs: zeros where a model does not reach.
+
+    tables : sequence of ForceConstantTable of the same crystal
+    """
+    keys = [_pair_keys(t.s, t.t, t.xi, crystal) for t in tables]
+    if all(np.array_equal(k, keys[0]) for k in keys):
+        return list(tables)
+    every, first, group = np.unique(
+        np.concatenate(keys), axis=0, return_index=True, return_inverse=True
+    )
+    s, t, xi = (np.concatenate([getattr(x, n) for x in tables])[first] for n in ("s", "t", "xi"))
+    out, start = [], 0
+    for table in tables:
+        K = np.zeros((len(every), *table.K.shape[1:]), table.K.dtype)
+        K[group.ravel()[start : start + len(table.K)]] = table.K
+        start += len(table.K)
+        out.append(ForceConstantTable(s, t, xi, K))
+    return out
+
+
 def force_constants(model, crystal):
     """Force constants of the infinite crystal, from the site Hessians of one primitive cell.
 
@@ -110,9 +142,7 @@ def force_constants(model, crystal):
         xi.append((where[None] - where[:, None]).reshape(n * n, -1))
         K.append(np.moveaxis(H, 1, 2).reshape((n * n,) + (R.shape[1],) * 2 + H.shape[4:]))
     s, t, xi, K = (np.concatenate(x) for x in (s, t, xi, K))
-    # Sites of all five structures lie at twelfths of the conventional cell: integers, so that equal
-    # vectors always meet.
-    key = np.column_stack([s, t, np.rint(12 * xi @ np.linalg.inv(crystal.cell))])
+    key = _pair_keys(s, t, xi, crystal)
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
     total = np.zeros((len(first),) + K.shape[1:])
     np.add.at(total, group.ravel(), K)

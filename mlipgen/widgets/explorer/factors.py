@@ -10,9 +10,9 @@ import numpy as np
 from scipy.linalg import cholesky
 
 from ...crystals import Neighbours, minimum_image
+from ...equilibrium import landscape
 from ...learning import held_out_set, training_set
-from ...learning.observations import _one_of_each_pair
-from ...potentials import energies_and_forces, force_constants
+from ...potentials import force_constants
 from ...potentials.derivatives import CHUNK, STEP
 from .data import echelon, r_factor
 
@@ -30,10 +30,10 @@ def observation_blocks(prepared, order, arrays, factors, kinds):
         draws, parts = {}, {}
         for o in observations:
             if o.kind in keep:
-                A, y = o.observe(prepared.basis)[:, order], o.observe(prepared.potential)
-                parts.setdefault(o.kind, []).append(
-                    np.column_stack([A, y, _noise(o, len(y), prepared.basis, rng, draws)])
-                )
+                rows = o.rows(prepared.basis, prepared.potential)
+                noise = _noise(o, len(rows), (prepared.basis, prepared.potential), rng, draws)
+                own = np.column_stack([rows[:, order], rows[:, -1], noise])
+                parts.setdefault(o.kind, []).append(own)
         for kind, rows in parts.items():
             name = f"R/{role}/{kind}/{cell}"
             arrays[name] = echelon(r_factor(np.concatenate(rows)), prior, counts)
@@ -53,10 +53,10 @@ def observation_blocks(prepared, order, arrays, factors, kinds):
     )
 
 
-def _noise(o, count, basis, rng, draws):
+def _noise(o, count, models, rng, draws):
     """One noise draw in the units of the observation: sigma eV/A on forces, sigma eV on energies
-    and virials, sigma eV/A^2
-    on force constants, each carried through the observation's own weights."""
+    and virials, sigma eV/A^2 on force constants, each carried through the observation's own weights.
+    """
     if o.kind == "F":
         draws[id(o.configuration)] = rng.standard_normal(count)
         return draws[id(o.configuration)]
@@ -65,10 +65,7 @@ def _noise(o, count, basis, rng, draws):
         return draws[id(c)] * np.repeat(1.0 + c.distances(), c.positions.shape[1])
     xi = rng.standard_normal(count)
     if o.kind == "FC":
-        # the basis's own table, so that the weights sit on the rows that `observe` returned
-        table = force_constants(basis, o.crystal)
-        half = _one_of_each_pair(table)
-        xi *= np.repeat((1.0 + np.linalg.norm(table.xi[half], axis=1)) ** 2, o.crystal.dimension**2)
+        xi *= np.repeat(o.tables(*models)[1], o.crystal.dimension**2)
     return xi
 
 
@@ -77,17 +74,16 @@ def responses(prepared, order, arrays):
     """du_k = H_ref^-1 f_k for every basis function: (n, d, K), A; stores "energy" and "R/T"."""
     reference, basis = prepared.reference, prepared.basis
     x, cell = reference.equilibrium.positions, reference.defect.cell
-    V, F = energies_and_forces(basis, Neighbours(x, cell, basis.cutoff), x)
+    V, F = landscape(basis, cell, x).evaluate()
     V, F = V[:, order], F[..., order]
     e = (V - prepared.crystal.energy_per_atom(basis)[order]).sum(axis=0)
     arrays["energy"] = np.append(e, -reference.formation_energy)
     F -= F.mean(axis=0)
     du = np.stack([reference.response(F[..., k], rtol=1e-11) for k in range(len(order))], axis=-1)
     # <f, du> = |T theta|^2.  In a basis that is orthonormal in |D.| the matrix is well conditioned,
-    # so its Cholesky factor
-    # keeps the digits that F'H^-1 F would have lost.  Symmetry leaves fewer independent
-    # displacements than functions:
-    # combinations that move nothing to ten digits are left out.
+    # so its Cholesky factor keeps the digits that F'H^-1 F would have lost.  Symmetry leaves fewer
+    # independent displacements than functions: combinations that move nothing to ten digits are
+    # left out.
     K, scaled = len(order), du.reshape(-1, len(order)) / arrays["prior"]
     S = r_factor(reference.norm.differences(du).reshape(-1, K) / arrays["prior"])
     _, s, Vt = np.linalg.svd(S)

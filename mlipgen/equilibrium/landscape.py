@@ -1,0 +1,111 @@
+"""A model's energy landscape in one periodic cell: all that anything above asks of a model.
+
+    E(x),    f(x) = -dE/dx,    H(x) v = d2E/dx2 v
+
+A model is a site potential (or a basis of them: every array then has one more axis), or it brings a
+landscape of its own, as a calculator of ASE does (`potentials.calculators.CalculatorModel`): then
+energies are totals, and Hessian products are central differences.  Site energies themselves are
+asked for only by what the theory defines through them: the perfect crystal's energy density and
+its derivatives (`potentials.derivatives`, `learning.observations`) and the explorer's factors.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from ..crystals import Crystal, Neighbours
+from ..potentials.derivatives import energies_and_forces, hessian_vector, stencil_hessian_vector
+
+
+class Landscape(Protocol):
+    """What every landscape offers; positions (n, d) in A, energies in eV."""
+
+    positions: np.ndarray
+    energy_noise: float  # eV; smaller differences of energies mean nothing
+
+    def evaluate(self, x: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Energies (m, ...) and forces (n, d, ...), eV/A, at x (default: `positions`).
+
+        Energies come in m parts, as many as the model resolves (sites, or the whole cell): sum
+        *differences* of parts, for totals of 10^5 atoms lose 1e-10 eV.
+        """
+
+    def displaced(self, du: np.ndarray) -> np.ndarray:
+        """Forces (n, d) at `positions` + du, to the last digit of a small du."""
+
+    def hessian(self, x: np.ndarray | None = None) -> "Hessian":
+        """The second derivative at x (default: `positions`), an operator."""
+
+    def above_crystal(self, energies: np.ndarray, crystal: Crystal) -> float:
+        """Energy of the parts relative to as many atoms of the model's own perfect crystal, eV."""
+
+
+class Hessian:
+    """Second derivative of an energy at fixed positions: an operator (n, d) -> (n, d), eV/A^2."""
+
+    def __init__(self, product, shape):
+        self._product, self.shape = product, shape
+
+    def __call__(self, v: np.ndarray) -> np.ndarray:
+        return self._product(v)
+
+    def __sub__(self, other):
+        return Hessian(lambda v: self(v) - other(v), self.shape)
+
+    def __add__(self, other):
+        return Hessian(lambda v: self(v) + other(v), self.shape)
+
+    def curvature(self, v: np.ndarray) -> float:
+        """<v, H v> / <v, v>, eV/A^2."""
+        return float((v * self(v)).sum() / (v * v).sum())
+
+
+class SiteLandscape:
+    """Landscape of a site potential or basis: exact derivatives through the neighbour vectors.
+
+    Parameters
+    ----------
+    model : SitePotential, or a basis
+    cell : (d, d), A;  positions : (n, d), A
+    skin : float, A      extra reach of the neighbour list, for positions that move
+    """
+
+    energy_noise = 1e-10
+
+    def __init__(self, model, cell, positions, skin=0.0):
+        self.model, self.positions = model, np.asarray(positions, float)
+        self.neighbours = Neighbours(self.positions, cell, model.cutoff, skin)
+
+    def evaluate(self, x=None):
+        return energies_and_forces(self.model, self.neighbours, self._at(x))
+
+    def displaced(self, du):
+        # Differences of du, not of positions: absolute positions would cost three digits.
+        near = self.neighbours
+        R = near.vectors(self.positions) + near.differences(du)
+        return near.divergence(self.model.sites(R, near.offsets)[1])
+
+    def hessian(self, x=None):
+        x = self._at(x)
+        near = self.neighbours
+        near.check(x)
+        return Hessian(lambda v: hessian_vector(self.model, near, x, v), x.shape)
+
+    def displaced_hessian(self, du):
+        """The Hessian at `positions` + du, differences taken as in `displaced`."""
+        near = self.neighbours
+        R = near.vectors(self.positions) + near.differences(du)
+        return Hessian(lambda v: stencil_hessian_vector(self.model, near, R, v), du.shape)
+
+    def above_crystal(self, energies, crystal):
+        return (energies - crystal.energy_per_atom(self.model)).sum(axis=0)
+
+    def _at(self, x):
+        return self.positions if x is None else x
+
+
+def landscape(model, cell, positions, skin=0.0) -> Landscape:
+    """The landscape of any model: a site potential's, or the one that the model brings."""
+    if hasattr(model, "landscape"):
+        return model.landscape(cell, positions)
+    return SiteLandscape(model, cell, positions, skin)

@@ -1,0 +1,84 @@
+"""Memory and time of what was asked for, estimated before it is begun."""
+
+import os
+
+import numpy as np
+
+from ..crystals import Crystal, Supercell
+from ..failures import TooLarge
+
+#: Bytes for each pair of neighbours (vectors, indices, gradients) and for each atom (positions,
+#: history of the relaxation, Green's function), measured on relaxations of 10^4 to 10^6 atoms.
+PER_PAIR, PER_ATOM = 110, 2600
+#: Seconds for each pair and force evaluation, and evaluations for a relaxation with its curvature.
+SECONDS, EVALUATIONS = 6e-8, 30
+
+
+def available_memory() -> float:
+    """Bytes that this machine can still give; infinite where it does not say."""
+    try:
+        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) + _reclaimable()
+    except (AttributeError, ValueError, OSError):
+        return np.inf
+
+
+def _reclaimable():
+    """Bytes of file caches, which the system gives up on demand (Linux)."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            found = dict(line.split(":") for line in lines)
+        return 1024.0 * int(found["Cached"].split()[0])
+    except (OSError, KeyError, ValueError):
+        return 0.0
+
+
+def relaxation_cost(potential, crystal: Crystal, n) -> tuple[int, float, float]:
+    """Atoms, bytes and seconds (rough) of relaxing a defect in n conventional cells."""
+    cell = Supercell(crystal, n)
+    pairs = np.pi * 4 / 3 * (potential.cutoff + 0.4) ** 3 * len(crystal.basis)
+    pairs /= abs(np.linalg.det(crystal.cell)) if crystal.dimension == 3 else np.inf
+    atoms = len(cell)
+    return (
+        atoms,
+        atoms * (PER_PAIR * pairs + PER_ATOM),
+        atoms * pairs * SECONDS * EVALUATIONS,
+    )
+
+
+def count_functions(degree: int, order: int = 3, pair: int = 1) -> int:
+    """At most how many functions an ACE basis has: multisets of (n, l), n + l summing to at most
+    `degree`, before symmetry leaves some out.
+    """
+    level = np.arange(degree + 1)  # of these (n, l) have n + l = level
+    products, total = level.astype(float), float(pair * degree)
+    for size in range(2, order + 1):
+        products = np.convolve(products, level)[: degree + 1] / size
+        total += products.sum()
+    return int(np.ceil(total))
+
+
+def require_memory(needed: float, what: str, fix: str):
+    """Raise TooLarge, naming what and the fix, if `needed` bytes are not there."""
+    there = available_memory()
+    if needed > 0.9 * there:
+        raise TooLarge(
+            f"{what} needs about {needed / 1e9:.1f} GB of memory, {there / 1e9:.1f} GB are free: {fix}"
+        )
+
+
+def check_relaxation(potential, crystal, n) -> tuple[int, float, float]:
+    """`relaxation_cost`, refused if it does not fit."""
+    atoms, memory, seconds = relaxation_cost(potential, crystal, n)
+    require_memory(memory, f"relaxing {atoms:,} atoms", "take a smaller cell")
+    return atoms, memory, seconds
+
+
+def check_study(study, potential, crystal) -> tuple[int, float, float]:
+    """Points, bytes and seconds (rough) of a study, refused if it does not fit."""
+    functions = count_functions(max(study.degrees), pair=study.pair)
+    rows = study.count * 3 * len(Supercell(crystal, study.largest))
+    memory = 8.0 * (functions * 6 * rows + 4 * functions**2)
+    what = f"a basis of degree {max(study.degrees)} (up to {functions:,} functions)"
+    require_memory(memory, f"fitting {what}", "take a lower degree, smaller cells or fewer")
+    _, test, seconds = check_relaxation(potential, crystal, study.test_cell)
+    return len(study.grid()), max(memory, test), len(study.grid()) * (seconds + 1e-9 * functions**2 * rows)

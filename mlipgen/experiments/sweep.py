@@ -1,0 +1,78 @@
+"""One sweep for everything: compute the points that a store lacks, here or on any executor.
+
+An executor is anything with `submit(function, *arguments)` returning futures that know `done()` and
+`result()`: `concurrent.futures`, or a `dask.distributed.Client`.
+"""
+
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+#: Seconds between looks at what has finished.
+PATIENCE = 0.02
+
+
+def sweep(points, task, store, executor=None, progress=False, description=""):
+    """Rows of all points, in order; each finished one is in the store at once.
+
+    Parameters
+    ----------
+    points : sequence of tuples
+    task : callable                 task(*point) -> dict; picklable if there is an executor
+    store : Store
+    executor : optional             anything with `submit`
+    progress : bool                 a bar on the terminal
+    """
+    from tqdm import tqdm
+
+    missing = [p for p in dict.fromkeys(points) if p not in store]
+    bar = tqdm(total=len(missing), disable=not progress, unit="point", desc=description)
+    with bar:
+        for point, row in _computed(missing, task, executor):
+            store.add(point, row)
+            bar.update()
+    return [store[p] for p in points]
+
+
+def _computed(points, task, executor):
+    """(point, row) as they finish."""
+    if executor is None:
+        for point in points:
+            yield point, task(*point)
+        return
+    waiting = {executor.submit(task, *point): point for point in points}
+    try:
+        while waiting:
+            finished = [f for f in waiting if f.done()]
+            for future in finished:
+                yield waiting.pop(future), future.result()
+            if not finished:
+                time.sleep(PATIENCE)
+    finally:  # an error, or the caller gave up: what has not started need not start
+        for future in waiting:
+            future.cancel()
+
+
+@contextmanager
+def local_processes(workers=None):
+    """An executor of `workers` processes (default one for each core), one thread each: they share
+    the cores, and threads of small matrices mostly wait for each other.
+    """
+    names = (
+        "OPENBLAS_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+    )
+    before = {n: os.environ.get(n) for n in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        # spawned, not forked: compiled kernels hold threads
+        count = workers or os.cpu_count() or 1
+        with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+            yield pool
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

@@ -1,0 +1,214 @@
+"""The defect error of a candidate, from a reference that is asked on small cells only.
+
+Let u be the candidate's own equilibrium on the large domain, and r the forces there of the
+reference as far as a k-cell and its force constants know it (`composite`).  One Newton step,
+
+    du = H_ML(u)^-1 r        geometry |D du|
+    E_ML - E_ref = -( [correction of the energy at u] - 1/2 <r, du> )
+
+predicts what the candidate lacks.  kappa = |r(u + du)|_* / |r(u)|_* is the step's own error bar (one
+more call); the series in k shows what the small cell hides.  Both enter the error bar.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..crystals import Crystal
+from ..equilibrium import EnergyNorm, LatticeGreen, linear_response, relax
+from ..failures import NoEquilibrium
+from .composite import Composite, HarmonicMismatch, Tables, same_defect
+from .prediction import KAPPA_LIMIT, SECOND_STEP, basin_radius
+from .verdict import APPLIES, Outcome, Verdict
+
+
+@dataclass(frozen=True)
+class ForecastStep:
+    """The forecast from one check cell.
+
+    k : cells;  atoms : of the check cell;  calls : of the reference, energy and forces there
+    geometry : A, |D du|;  energy : eV, E_ML - E_ref of the formation energy
+    kappa : what Newton's method leaves, relative;  du : (n, d), A
+    residual : (n, d), eV/A, the reference's forces at the candidate's equilibrium
+    """
+
+    k: int | tuple
+    atoms: int
+    calls: int
+    geometry: float
+    energy: float
+    kappa: float
+    du: np.ndarray = field(repr=False)
+    residual: np.ndarray = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecasts from check cells of growing size; the last one counts, the series is its error bar.
+
+    verdict : Verdict;  steps : tuple of ForecastStep;  atoms : of the large domain
+    moved : |D (du_k - du_k')| / |D du_k| between the last two check cells, nan if there is one only
+    scale : A, |Du| of the candidate's equilibrium
+    """
+
+    verdict: Verdict
+    steps: tuple[ForecastStep, ...]
+    atoms: int
+    moved: float
+    energy_moved: float
+    scale: float
+
+    @property
+    def geometry(self) -> float:
+        """Predicted geometry error, A."""
+        return self.steps[-1].geometry if self.steps else np.nan
+
+    @property
+    def energy(self) -> float:
+        """Predicted error of the formation energy, E_ML - E_ref, eV."""
+        return self.steps[-1].energy if self.steps else np.nan
+
+    @property
+    def kappa(self) -> float:
+        return self.steps[-1].kappa if self.steps else np.nan
+
+    @property
+    def error_bar(self) -> float:
+        """Of the geometry error, A: what Newton's method and the small cell leave, added."""
+        return (self.kappa + np.nan_to_num(self.moved, nan=np.inf)) * self.geometry
+
+    @property
+    def energy_bar(self) -> float:
+        """Of the energy error, eV: the change between the last two check cells."""
+        return float(np.nan_to_num(self.energy_moved, nan=np.inf))
+
+
+def forecast(
+    candidate,
+    reference,
+    crystal: Crystal,
+    defect,
+    domain,
+    checks: Sequence,
+    reference_crystal: Crystal | None = None,
+    equilibrium=None,
+    start=None,
+    rtol: float = 1e-4,
+    tolerance: float = 1e-8,
+) -> Forecast:
+    """Forecast the defect error of `candidate` on a large domain.
+
+    Parameters
+    ----------
+    candidate : model               relaxed on the large domain, so it should be cheap
+    reference : model               asked for force constants of the perfect crystal and, for each
+                                    check cell, two calls of energy and forces (three where a second
+                                    Newton step is taken)
+    crystal : Crystal               the candidate lives on it
+    defect : str or callable        name, or function of a Supercell
+    domain : int or tuple           size of the large domain, conventional cells
+    checks : sequence               sizes k of the check cells, growing; two or more give the error
+                                    bar.  A candidate that was fitted on n-cells hides its error on
+                                    them: take n + 1 and n + 2
+    reference_crystal : Crystal     where the reference has a lattice constant of its own
+    equilibrium : Equilibrium       the candidate's on the domain, if it is known
+    start : (n, d), A               positions from which the candidate relaxes otherwise, e.g.
+                                    `embed` of the reference's small cell; default the bare sites
+
+    Returns
+    -------
+    Forecast
+
+    Raises
+    ------
+    NoEquilibrium       if the candidate has no minimum there
+    ValueError          for check cells that are no smaller than the domain, or not growing
+    """
+    checks = list(checks)
+    if not checks:
+        raise ValueError("no check cells given: give sizes, e.g. checks=(5, 6)")
+    large = same_defect(defect, crystal, domain)
+    green = LatticeGreen(candidate, large.homogeneous)
+    if equilibrium is None:
+        equilibrium = relax(
+            candidate,
+            large,
+            start=start,
+            green=green,
+            tolerance=tolerance,
+            max_evaluations=1000,
+            saddle="follow",
+        )
+    P, norm = green.for_defect(large), EnergyNorm(equilibrium)
+    steps, verdict = [], APPLIES
+    own = reference_crystal or crystal
+    tables = Tables.of(candidate, reference, crystal, own)
+    far = HarmonicMismatch(tables, large, same_defect(defect, own, domain))
+    for k in checks:
+        small, own_small = same_defect(defect, crystal, k), same_defect(defect, own, k)
+        composite = Composite(candidate, reference, tables, far, large, small, own_small)
+        try:
+            steps.append(_step(composite, equilibrium.u, P, norm, k, rtol))
+        except NoEquilibrium as error:
+            verdict = Verdict(Outcome.UNSTABLE, f"check cell {k}: {error}")
+            break
+    if verdict:
+        verdict = _judge(steps, crystal)
+    moved = energy_moved = np.nan
+    if len(steps) > 1:
+        moved = _ratio(norm(steps[-1].du - steps[-2].du), steps[-1].geometry)
+        energy_moved = abs(steps[-1].energy - steps[-2].energy)
+    return Forecast(
+        verdict=verdict,
+        steps=tuple(steps),
+        atoms=len(large),
+        moved=moved,
+        energy_moved=energy_moved,
+        scale=norm(equilibrium.u),
+    )
+
+
+def _ratio(a, b):
+    return a / b if b > 1e-12 else 0.0
+
+
+def _step(composite, u, P, norm, k, rtol):
+    """Newton's method on the composite from the candidate's equilibrium, with the candidate's
+    Hessian: one step, or two where the first leaves too much.
+    """
+    dual = lambda f: float(np.sqrt(max((f * P(f)).sum(), 0.0)))
+    here = composite.correction(u)
+    r = composite.forces(u, here)
+    hessian = composite.candidate_hessian(u)
+    du = linear_response(hessian, r, P, rtol=rtol)
+    after = composite.forces(u + du)
+    kappa = _ratio(dual(after), dual(r))
+    gained = -0.5 * float(((r + after) * du).sum())  # the work along the step, trapezoidal rule
+    if kappa > SECOND_STEP:
+        more = linear_response(hessian, after, P, rtol=rtol)
+        left = composite.forces(u + du + more)
+        gained -= 0.5 * float(((after + left) * more).sum())
+        du, kappa = du + more, _ratio(dual(left), dual(r))
+    return ForecastStep(
+        k=k,
+        atoms=len(composite.small),
+        calls=composite.calls,
+        geometry=norm(du),
+        energy=-(here.energy + gained),
+        kappa=kappa,
+        du=du,
+        residual=r,
+    )
+
+
+def _judge(steps, crystal):
+    last = steps[-1]
+    if not last.kappa <= KAPPA_LIMIT:
+        why = f"kappa = {last.kappa:.2g} after two steps, over the limit {KAPPA_LIMIT:g}"
+        return Verdict(Outcome.WIDE, why)
+    moved, limit = np.linalg.norm(last.du, axis=1).max(), basin_radius(crystal)
+    if moved > limit:
+        why = f"an atom would move by {moved:.2f} A, more than {limit:.2f} A: another defect"
+        return Verdict(Outcome.LEFT, why)
+    return APPLIES

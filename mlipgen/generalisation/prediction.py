@@ -1,0 +1,150 @@
+"""The defect error predicted before the learned model is relaxed, with its own error bar.
+
+With f the model's forces at the reference equilibrium ubar, and H_ML its Hessian there,
+
+    Newton   du = H_ML^-1 f          linear   du = H_ref^-1 f
+    geometry |D du|                  energy   [E_ML - E_ref](ubar) - <f, du> / 2
+    kappa = |f(ubar + du)|_* / |f(ubar)|_*          |f|_* = <f, G f>^(1/2)
+
+G is the lattice Green's function.  kappa is the contraction of Newton's method (Newton-Kantorovich):
+what a further step would still change, relative to the first, so the estimate is |D du| (1 +- kappa).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..equilibrium import landscape, linear_response
+from ..failures import NotConverged, NotFinite, Unstable
+from .reference import Reference
+from .verdict import APPLIES, Outcome, Verdict
+
+#: Where the first step leaves more than this, a second one is taken.
+SECOND_STEP = 0.05
+#: Where the last step leaves more than this, the estimate is no estimate.
+KAPPA_LIMIT = 0.5
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted defect error of a model.
+
+    geometry : float, A            |D du| by Newton's method with the model's own Hessian
+    kappa : float                  relative error bar of du (zero for an exact model); `error_bar`,
+                                   A, is kappa * geometry
+    energy : float, eV             error of the formation energy
+    relaxation : float, eV         its part from du: -<f, du> / 2 after one step
+    linear_geometry : float, A     |D du| with the reference's Hessian
+    curvature : float, eV/A^2      lowest <H_ML v, v> / |Dv|^2 at ubar + du: positive at a minimum
+    steps : int                    Newton steps taken, 1 or 2
+    du, linear_du : (n, d), A, or None
+    verdict : Verdict              true where the prediction applies; numbers that could not be
+                                   computed are nan
+    """
+
+    verdict: Verdict
+    geometry: float = np.nan
+    kappa: float = np.nan
+    energy: float = np.nan
+    relaxation: float = np.nan
+    linear_geometry: float = np.nan
+    curvature: float = np.nan
+    steps: int = 0
+    du: np.ndarray | None = field(default=None, repr=False)
+    linear_du: np.ndarray | None = field(default=None, repr=False)
+
+    @property
+    def applies(self) -> bool:
+        return bool(self.verdict)
+
+    @property
+    def error_bar(self) -> float:
+        """kappa times the predicted geometry error, A."""
+        return self.kappa * self.geometry
+
+
+def predict(
+    model, reference: Reference, rtol: float = 1e-4, second_step: float = SECOND_STEP
+) -> Prediction:
+    """Predict the defect error of `model` without relaxing it (the book, chapter 12).
+
+    Parameters
+    ----------
+    model : SitePotential, or another model with a landscape
+    reference : Reference
+    rtol : float            of the conjugate gradients, in the preconditioner's norm
+    second_step : float     take a second Newton step where kappa exceeds this
+
+    Source: Newton-Kantorovich, e.g. Deuflhard, Newton Methods for Nonlinear Problems (2004), ch. 2.
+    """
+    defect, x = reference.defect, reference.equilibrium.positions
+    surface = landscape(model, defect.cell, x, skin=0.4)
+    V, f = surface.evaluate()
+    if not (np.isfinite(V).all() and np.isfinite(f).all()):
+        return Prediction(
+            Verdict(Outcome.BROKEN, "an energy or force at the reference equilibrium")
+        )
+    gap = float(surface.above_crystal(V, defect.crystal)) - reference.formation_energy
+    f = f - f.mean(axis=0)
+    known = {}
+    try:
+        known["linear_du"] = linear = reference.response(f, rtol)
+        known["linear_geometry"] = reference.norm(linear)
+        newton = _newton(surface, reference, V, f, linear, rtol, second_step)
+    except (Unstable, NotConverged, NotFinite) as error:
+        return Prediction(Verdict(Outcome.UNSTABLE, str(error)), **known)
+    known.update(newton, energy=gap + newton["relaxation"])
+    known["geometry"] = reference.norm(newton["du"])
+    verdict, curvature = _judge(surface, reference, newton["du"], newton["kappa"])
+    return Prediction(verdict, curvature=curvature, **known)
+
+
+def _newton(surface, reference, V, f, guess, rtol, second_step):
+    """One or two Newton steps from the reference equilibrium: du, kappa, relaxation, steps."""
+    x = reference.equilibrium.positions
+    du = linear_response(surface.hessian(), f, reference.preconditioner, start=guess, rtol=rtol)
+    relaxation = -0.5 * float((f * du).sum())
+    size = reference.dual_norm(f)
+    # Forces no larger than those that the reference's own relaxation left over are no error.
+    if size <= 3 * reference.rest:
+        return {"du": du, "kappa": 0.0, "relaxation": relaxation, "steps": 1}
+    V1, f1 = surface.evaluate(x + du)
+    kappa = reference.dual_norm(f1 - f1.mean(axis=0)) / size
+    if not kappa > second_step:
+        return {"du": du, "kappa": kappa, "relaxation": relaxation, "steps": 1}
+    f1 = f1 - f1.mean(axis=0)
+    more = linear_response(surface.hessian(x + du), f1, reference.preconditioner, rtol=rtol)
+    relaxation = float((V1 - V).sum()) - 0.5 * float((f1 * more).sum())
+    f2 = surface.evaluate(x + du + more)[1]
+    kappa = reference.dual_norm(f2 - f2.mean(axis=0)) / size
+    return {"du": du + more, "kappa": kappa, "relaxation": relaxation, "steps": 2}
+
+
+def _judge(surface, reference, du, kappa):
+    """The verdict on a Newton estimate, and the lowest curvature at its end (nan if not needed)."""
+    if not kappa <= KAPPA_LIMIT:
+        why = f"kappa = {kappa:.2g} after two Newton steps, over the limit {KAPPA_LIMIT:g}"
+        return Verdict(Outcome.WIDE, why), np.nan
+    moved, limit = np.linalg.norm(du, axis=1).max(), basin_radius(reference.defect.crystal)
+    if moved > limit:
+        why = f"an atom would move by {moved:.2f} A, more than {limit:.2f} A: another defect"
+        return Verdict(Outcome.LEFT, why), np.nan
+    x = reference.equilibrium.positions
+    try:
+        curvature = reference.lowest_curvature(surface.hessian(x + du)).value
+    except NotConverged as error:
+        return Verdict(Outcome.SADDLE, f"not shown to be one: {error}"), np.nan
+    if not curvature > 0:
+        why = (
+            f"the lowest curvature of the learned model is {curvature:.2g} eV/A^2: its state near "
+            f"the reference {reference.defect.name} is a saddle point, its own minimum elsewhere"
+        )
+        return Verdict(Outcome.SADDLE, why), curvature
+    return APPLIES, curvature
+
+
+def basin_radius(crystal):
+    """How far an atom may be from its place in the same defect: a third of the nearest-neighbour
+    distance, A.
+    """
+    return crystal.shells[0] / 3

@@ -1,0 +1,78 @@
+"""The registry of kinds of observation: each is one class, known by its letter."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+#: Kind -> class, in the order in which the classes are defined.
+KINDS: dict[str, type["Observation"]] = {}
+
+
+class Observation(ABC):
+    """A linear functional of a site-energy model, with its name, letter, weight and tolerance.
+
+    A subclass that defines `kind` is a new kind of observation: `parse_kinds`, `fit` and
+    `identifiability` know it from then on.
+
+    Attributes
+    ----------
+    kind : str              letter or letters, as in "EF+FC"
+    label, unit : str       for tables and pages
+    weight : float          default weight in a fit
+    tolerance : float       fit accuracy taken as attainable, root mean square over components
+    """
+
+    kind: str
+    label: str = ""
+    unit: str = ""
+    weight: float = 1.0
+    tolerance: float = 1e-3
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "kind" in vars(cls):
+            KINDS[cls.kind] = cls
+
+    @abstractmethod
+    def observe(self, model) -> np.ndarray:
+        """Values (count, ...): numbers of a potential, one more axis for a basis."""
+
+    def rows(self, basis, potential) -> np.ndarray:
+        """[A y], shape (count, K + 1): rows of the design matrix and their targets."""
+        return np.column_stack([self.observe(basis), self.observe(potential)])
+
+
+def default_weights() -> dict[str, float]:
+    """Kind -> default weight."""
+    return {kind: cls.weight for kind, cls in KINDS.items()}
+
+
+def default_tolerances() -> dict[str, float]:
+    """Kind -> fit accuracy taken as attainable."""
+    return {kind: cls.tolerance for kind, cls in KINDS.items()}
+
+
+def parse_kinds(text) -> tuple[str, ...]:
+    """ "EFV+FC" -> ("E", "F", "V", "FC"); letters stand alone, longer names follow a plus.
+
+    Raises
+    ------
+    ValueError      for an unknown kind, an empty set or one named twice
+    """
+    if not isinstance(text, str):
+        out = tuple(text)
+    else:
+        # the first part is a run of letters, "EF", unless it is a name of its own, "FC"
+        out = []
+        for part in text.split("+"):
+            out += [part] if part in KINDS else list(part)
+    bad = [k for k in out if k not in KINDS]
+    if bad or not out or (isinstance(text, str) and not all(text.split("+"))):
+        raise ValueError(
+            f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
+            "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC; "
+            f"known kinds are {', '.join(KINDS)}"
+        )
+    if len(set(out)) < len(out):
+        raise ValueError(f"observation set {text!r} names a kind twice: each at most once")
+    return tuple(out)
