@@ -66,6 +66,11 @@ def test_a_number_keeps_its_digits(exponent):
     assert float(text) == pytest.approx(x, rel=5e-4)
 
 
+def test_value_and_standard_error():
+    assert notebook.plus_minus((-1.994, 0.0123)) == "−1.99 ± 0.01"
+    assert notebook.plus_minus((12.0, 0.5), 1) == "12.0 ± 0.5"
+
+
 def test_note_keeps_types_and_refuses_what_prose_cannot_show(monkeypatch):
     import myst_nb
 

@@ -31,6 +31,12 @@ def number(x: float, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def plus_minus(pair: Sequence[float], decimals: int = 2) -> str:
+    """A value with its standard error, (value, error): −1.99 ± 0.01."""
+    value, error = pair
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
+
+
 def note(**values: float | str) -> None:
     """Keep numbers, or texts made by `number`, for the prose.
 

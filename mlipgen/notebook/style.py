@@ -19,6 +19,9 @@ LOOKS = {
     "EFV+FC": (COLOURS[3], "v", (0, (8, 2))),
 }
 
+# A line that marks follow, a law or a limit; labelled or not.
+GUIDE = {"color": MUTED, "linewidth": 1, "linestyle": "-", "marker": "none"}
+
 # What stands in the SVG for each colour.  The fallback serves pages without book.css.
 VARIABLES = {
     INK: "var(--fig-ink, currentColor)",
