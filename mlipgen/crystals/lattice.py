@@ -148,11 +148,15 @@ class Crystal:
         At this crystal's lattice constant, whichever model is asked: learned models are compared at
         the *reference's*.
         """
+        if hasattr(model, "energy_per_atom"):  # a calculator: no site energies
+            return model.energy_per_atom(self)
         R, offsets, _, _ = self.stencil(model.cutoff, self.primitive_atoms)
         return model.sites(R, offsets)[0].mean(axis=0)
 
     def pressure_work(self, potential):
         """dE/d(log strain) per atom along each axis, eV: zero for all axes at equilibrium."""
+        if hasattr(potential, "pressure_work"):
+            return potential.pressure_work(self)
         R, offsets, _, _ = self.stencil(potential.cutoff, self.primitive_atoms)
         return (potential.sites(R, offsets)[1] * R).sum(axis=0) / len(self.primitive_atoms)
 

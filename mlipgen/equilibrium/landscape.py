@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from ..crystals import Crystal, Neighbours
+from ..potentials.calculator_model import CalculatorModel
 from ..potentials.derivatives import energies_and_forces, hessian_vector, stencil_hessian_vector
 
 
@@ -108,4 +109,8 @@ def landscape(model, cell, positions, skin=0.0) -> Landscape:
     """The landscape of any model: a site potential's, or the one that the model brings."""
     if hasattr(model, "landscape"):
         return model.landscape(cell, positions)
+    if isinstance(model, CalculatorModel):
+        from .calculator_landscape import CalculatorLandscape  # it needs this module
+
+        return CalculatorLandscape(model, cell, positions)
     return SiteLandscape(model, cell, positions, skin)

@@ -107,6 +107,8 @@ class Virial(Observation):
     kind, label, unit, weight = "V", "Virials", "eV", 10.0
 
     def observe(self, model):
+        if hasattr(model, "virial"):  # a calculator: from its stress
+            return model.virial(self.crystal, self.F, self.internal)
         c, d = self.crystal, self.crystal.dimension
         # Collect neighbours in the undeformed crystal far enough out that the deformed ones are all
         # there.

@@ -126,6 +126,8 @@ def force_constants(model, crystal):
     model's cutoff. Source: E = sum_l V_l(Du), D_rho u(l) = u(l + rho) - u(l), differentiated twice
     (Ortner and Wang 2023, section 2).
     """
+    if hasattr(model, "force_constants"):  # a calculator: by displacements, in a supercell
+        return model.force_constants(crystal)
     s, t, xi, K = [], [], [], []
     for atom in crystal.primitive_atoms:
         R, _, b, _ = crystal.stencil(model.cutoff, [atom])

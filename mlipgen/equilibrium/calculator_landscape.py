@@ -1,0 +1,65 @@
+"""The energy landscape of an ASE calculator in one periodic cell.
+
+    H(x) v = -[f(x + h v) - f(x - h v)] / (2 h),    h max_l |v_l| = step
+
+The error is h^2/6 times the forces' third derivative plus their noise / h; the step that balances
+them, (3 noise / f''')^(1/3), is the model's (`potentials.calculator_model.balanced_step`).
+"""
+
+import numpy as np
+
+from ..crystals import Crystal
+from ..potentials.calculator_model import CalculatorModel
+from .landscape import Hessian
+
+
+class CalculatorLandscape:
+    """Landscape of a `CalculatorModel`: energies and forces by calls, all else by differences.
+
+    Parameters
+    ----------
+    model : CalculatorModel
+    cell : (d, d), A;  positions : (n, d), A
+    """
+
+    def __init__(self, model: CalculatorModel, cell: np.ndarray, positions: np.ndarray):
+        self.model, self.cell = model, np.asarray(cell, float)
+        self.positions = np.asarray(positions, float)
+
+    @property
+    def energy_noise(self) -> float:
+        """eV, of the energy of the whole cell: independent errors of its atoms, ten times over."""
+        return max(1e-10, 10.0 * self.model.noise.energy * np.sqrt(len(self.positions)))
+
+    @property
+    def force_noise(self) -> float:
+        """eV/A, of a force component."""
+        return self.model.noise.force
+
+    def evaluate(self, x: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        return self.model.evaluate(self.positions if x is None else x, self.cell)
+
+    def displaced(self, du: np.ndarray) -> np.ndarray:
+        return self.evaluate(self.positions + du)[1]
+
+    def hessian(self, x: np.ndarray | None = None) -> Hessian:
+        x = self.positions if x is None else x
+        return Hessian(lambda v: self._product(x, v), x.shape)
+
+    def displaced_hessian(self, du: np.ndarray) -> Hessian:
+        """The Hessian at `positions` + du."""
+        return self.hessian(self.positions + du)
+
+    def above_crystal(self, energies: np.ndarray, crystal: Crystal) -> float:
+        bulk = self.model.energy_per_atom(crystal)
+        if len(energies) == len(self.positions):
+            return float((energies - bulk).sum())
+        return float(energies.sum() - len(self.positions) * bulk)
+
+    def _product(self, x, v):
+        size = np.sqrt((v**2).sum(axis=1).max())
+        if size == 0:
+            return np.zeros_like(v)
+        h = self.model.step / size
+        ahead, behind = (self.evaluate(x + s * h * v)[1] for s in (1, -1))
+        return (behind - ahead) / (2 * h)

@@ -1,0 +1,331 @@
+"""Any ASE calculator as a model: energies and forces are all it must offer.
+
+    E(x, cell),    f = -dE/dx
+
+Everything else that a site potential gives exactly is derived from these by central differences
+(force constants, Hessian products, virials), or taken from the calculator where it offers more
+(stress, energies of the atoms).
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from ase.calculators.calculator import PropertyNotImplementedError
+from ase.data import atomic_numbers, reference_states
+from ase.stress import voigt_6_to_full_3x3_stress
+
+from ..crystals import STRUCTURES, Crystal, Supercell, as_atoms, thickness
+from ..failures import NotFinite
+from .derivatives import ForceConstantTable
+from .finite_differences import supercell_force_constants
+
+#: A, thickness of the supercell for force constants where the cutoff is not known.
+DEFAULT_THICKNESS = 12.0
+#: eV/A^4 and eV, sizes of third derivatives of forces in displacements, and of the energy of an
+#: atom in strains: what a step is balanced with.  Metals and silicon are within a factor of ten.
+THIRD_DERIVATIVE, STRAIN_DERIVATIVE = 100.0, 100.0
+
+
+class Noise(NamedTuple):
+    """What repeats of one and the same calculation differ by.
+
+    energy : eV, of an atom;  force : eV/A, of a component
+    """
+
+    energy: float
+    force: float
+
+
+def balanced_step(noise: float, third_derivative: float) -> float:
+    """Step of a central difference: h^2/6 f''' = noise / (2 h), so h = (3 noise / f''')^(1/3)."""
+    return float(np.clip((3.0 * noise / third_derivative) ** (1 / 3), 1e-6, 0.05))
+
+
+class CalculatorModel:
+    """An ASE calculator in the place of a site potential.
+
+    Parameters
+    ----------
+    calculator : ase.calculators.calculator.Calculator    energy and forces; stress and per-atom
+                                    energies are used if offered
+    symbol : str                    chemical symbol of the one element
+    structure : str                 its lattice; default the element's
+    a0_guess : float, A             first guess of the lattice constant; default the element's
+    cutoff : float, A               range of its site energies; 0 if it is not known.  Cells are
+                                    required to be twice as thick, force constants take four times
+    name : str
+    noise : Noise or (eV, eV/A)     of an atom's energy and a force component; default: measured
+                                    when a step first depends on it (`measured_noise`)
+    step : float, A                 of central differences of forces; default from the noise
+    supercell : int or tuple        unit cells for force constants; default as many as make it four
+                                    cutoffs thick, or `DEFAULT_THICKNESS`
+
+    Attributes
+    ----------
+    calls, atoms_calls : int        calculations so far, and the atoms in them, summed
+    """
+
+    dimension = 3
+
+    def __init__(
+        self,
+        calculator,
+        symbol: str,
+        structure: str | None = None,
+        a0_guess: float | None = None,
+        cutoff: float = 0.0,
+        name: str | None = None,
+        step: float | None = None,
+        noise: tuple[float, float] | None = None,
+        supercell: int | tuple[int, ...] | None = None,
+    ):
+        self.calculator, self.symbol, self.cutoff = calculator, symbol, float(cutoff)
+        self.structure, self.a0_guess = _natural_lattice(symbol, structure, a0_guess)
+        if self.structure == "triangular":
+            self.dimension = 2
+        self.name = name or type(calculator).__name__
+        self._step, self._noise, self._supercell = step, noise and Noise(*noise), supercell
+        self.calls = self.atoms_calls = 0
+        self._atoms, self._energies, self._tables = None, {}, {}
+
+    def __repr__(self):
+        return f"CalculatorModel({self.name}, {self.symbol!r})"
+
+    # What the calculator is asked
+
+    def evaluate(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Energies and forces (n, d), eV/A, at positions (n, d), A, in a periodic cell (d, d).
+
+        Energies (m,), eV: those of the atoms if the calculator offers them and they sum to its
+        energy, else one total.
+
+        Raises
+        ------
+        ValueError    if the calculator has no forces
+        NotFinite     if an energy or a force is not a number
+        """
+        atoms = self._moved(positions, cell)
+        forces = np.asarray(_ask(atoms.get_forces, "forces", self.name), float)
+        total = _energy(atoms, self.name)
+        if forces.shape != (len(atoms), 3):
+            raise ValueError(
+                f"{self.name} gave forces of shape {forces.shape} for {len(atoms)} atoms"
+            )
+        if not (np.isfinite(total) and np.isfinite(forces).all()):
+            raise NotFinite(
+                f"{self.name} gave an energy of {total} and {(~np.isfinite(forces)).sum()} forces "
+                f"that are not finite on {len(atoms)} atoms"
+            )
+        return _parts(self.calculator, total, len(atoms)), forces[:, : self.dimension].copy()
+
+    def stress(self, positions: np.ndarray, cell: np.ndarray) -> np.ndarray | None:
+        """dE/dF F' / volume, (d, d), eV/A^3 (2D: per length of the third cell vector); None if the
+        calculator offers none.
+        """
+        atoms = self._moved(positions, cell)
+        try:
+            stress = np.asarray(atoms.get_stress(), float)
+        except (PropertyNotImplementedError, NotImplementedError):
+            return None
+        full = voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress
+        return full[: self.dimension, : self.dimension]
+
+    def _moved(self, positions, cell):
+        """The atoms at these positions; one Atoms object for as long as the cell stays, so that the
+        calculator may keep its neighbour lists.  Positions that moved will cost a calculation.
+        """
+        atoms, d = self._atoms, self.dimension
+        if (
+            atoms is None
+            or len(atoms) != len(positions)
+            or not np.array_equal(np.asarray(atoms.cell)[:d, :d], cell)
+        ):
+            atoms = self._atoms = as_atoms(self.symbol, np.asarray(positions, float), cell)
+            atoms.calc = self.calculator
+        elif np.array_equal(atoms.positions[:, :d], positions):
+            return atoms
+        else:
+            atoms.positions[:, :d] = positions
+        self.calls, self.atoms_calls = self.calls + 1, self.atoms_calls + len(atoms)
+        return atoms
+
+    # The perfect crystal
+
+    def perfect(self, crystal: Crystal) -> Supercell:
+        """The smallest cell that the perfect crystal is calculated in: two cutoffs thick."""
+        return _repeated(crystal, max(2.0 * self.cutoff, 2.0 * crystal.shells[1]))
+
+    def energy_per_atom(self, crystal: Crystal) -> float:
+        """Energy of an atom of the perfect crystal, eV; kept for every crystal asked for."""
+        if crystal not in self._energies:
+            cell = self.perfect(crystal)
+            energies, _ = self.evaluate(cell.positions, cell.cell)
+            self._energies[crystal] = float(energies.sum() / len(cell))
+        return self._energies[crystal]
+
+    def pressure_work(self, crystal: Crystal) -> np.ndarray:
+        """dE/d(log strain) per atom along each axis, eV: zero for all axes at equilibrium."""
+        cell = self.perfect(crystal)
+        stress = self.stress(cell.positions, cell.cell)
+        if stress is not None:
+            return np.diag(stress) * self._volume(cell) / len(cell)
+        h = self._strain_step(len(cell))
+        slope = lambda scaled: (
+            (self.energy_per_atom(scaled(np.exp(h))) - self.energy_per_atom(scaled(np.exp(-h))))
+            / (2 * h)
+        )
+        if crystal.structure != "hcp":
+            all_axes = slope(lambda s: replace(crystal, a=s * crystal.a))
+            return np.full(self.dimension, all_axes / self.dimension)
+        plane = slope(lambda s: replace(crystal, a=s * crystal.a))
+        return np.array([plane / 2, plane / 2, slope(lambda s: replace(crystal, c=s * crystal.c))])
+
+    def virial(
+        self, crystal: Crystal, F: np.ndarray, internal: np.ndarray | None = None
+    ) -> np.ndarray:
+        """What `learning.Virial` observes: dE/dF F' per atom at the homogeneous strain F (d^2,),
+        eV, and for a multilattice the forces on the basis atoms (n_sublattices d,), eV/A.
+        """
+        homogeneous = self.perfect(crystal)
+        n, k = len(crystal.primitive_atoms), len(crystal.basis)
+        p = np.zeros((n, self.dimension)) if internal is None else internal
+        sublattice = np.tile(crystal.sublattice, len(homogeneous) // k)
+        at = lambda G: (homogeneous.positions @ G.T + p[sublattice], homogeneous.cell @ G.T)
+        stress = self.stress(*at(F))
+        if stress is None:
+            # the energy's own first derivative in G at G = F, times F'
+            shift = lambda G: (
+                homogeneous.positions @ (G @ F).T + p[sublattice] @ G.T,
+                homogeneous.cell @ (G @ F).T,
+            )
+            W = self._strain_gradient(shift, len(homogeneous))
+        else:
+            W = stress * self._volume(homogeneous) * abs(np.linalg.det(F)) / len(homogeneous)
+        if n == 1:
+            return W.ravel()
+        _, forces = self.evaluate(*at(F))
+        return np.concatenate([W.ravel(), forces[crystal.primitive_atoms].ravel()])
+
+    def force_constants(self, crystal: Crystal) -> ForceConstantTable:
+        """Force constants by displacements in `force_constant_cell`; kept for every crystal."""
+        if crystal not in self._tables:
+            cell = self.force_constant_cell(crystal)
+            forces = lambda x: self.evaluate(x, cell.cell)[1]
+            self._tables[crystal] = supercell_force_constants(forces, cell, self.step)
+        return self._tables[crystal]
+
+    def force_constant_cell(self, crystal: Crystal) -> Supercell:
+        """The supercell of the force constants: four cutoffs thick, or `DEFAULT_THICKNESS`."""
+        if self._supercell is not None:
+            return Supercell(crystal, self._supercell)
+        return _repeated(crystal, 4.0 * self.cutoff or DEFAULT_THICKNESS)
+
+    # Noise and steps
+
+    @property
+    def noise(self) -> Noise:
+        """Of an atom's energy and of a force component; measured when first asked for."""
+        if self._noise is None:
+            guess = Crystal(self.symbol, self.structure, self.a0_guess)
+            self._noise = measured_noise(self, self.perfect(guess))
+        return self._noise
+
+    @property
+    def step(self) -> float:
+        """A, of central differences of forces; `balanced_step` of their noise."""
+        return self._step or balanced_step(self.noise.force, THIRD_DERIVATIVE)
+
+    def _strain_step(self, atoms):
+        return balanced_step(self.noise.energy / np.sqrt(atoms), STRAIN_DERIVATIVE)
+
+    def _strain_gradient(self, strained, atoms):
+        """dE/dG per atom at G = 1, (d, d), by central differences of the energy."""
+        h, d = self._strain_step(atoms), self.dimension
+        W = np.empty((d, d))
+        for i, j in np.ndindex(d, d):
+            e = np.zeros((d, d))
+            e[i, j] = h
+            ahead, behind = (self.evaluate(*strained(np.eye(d) + s * e))[0] for s in (1, -1))
+            W[i, j] = (ahead - behind).sum() / (2 * h * atoms)
+        return W
+
+    def _volume(self, homogeneous):
+        return abs(np.linalg.det(homogeneous.cell)) * (10.0 if self.dimension == 2 else 1.0)
+
+
+def measured_noise(model: CalculatorModel, cell: Supercell, draws: int = 3, seed: int = 0) -> Noise:
+    """Spread of energies and forces over translations of the whole, which change nothing.
+
+    Atoms of the perfect cell are displaced by about 0.02 A, so that forces do not vanish; then all
+    move together by random vectors.  Costs `draws` + 1 calculations.
+    """
+    rng = np.random.default_rng(seed)
+    x = cell.positions + 0.02 * rng.standard_normal(cell.positions.shape)
+    shifts = [np.zeros(model.dimension), *rng.uniform(-1, 1, (draws, model.dimension))]
+    energies, forces = zip(*(model.evaluate(x + s, cell.cell) for s in shifts))
+    totals = np.array([e.sum() for e in energies])
+    spread = lambda values: float(np.sqrt(np.mean((values - values.mean(axis=0)) ** 2)))
+    # totals add up the errors of their atoms, which are taken as independent
+    smallest = np.finfo(float).eps
+    return Noise(
+        max(spread(totals) / np.sqrt(len(cell)), smallest * abs(totals[0]) / len(cell)),
+        max(spread(np.array(forces)), smallest),
+    )
+
+
+def _repeated(crystal, thick):
+    """As many unit cells as make a cell at least `thick` (A) along each vector."""
+    n = np.ceil(thick / thickness(crystal.cell) - 1e-9).astype(int)
+    return Supercell(crystal, tuple(np.maximum(n, 1).tolist()))
+
+
+def _natural_lattice(symbol, structure, a0_guess):
+    """The element's structure and lattice constant, where none are given (from ASE's tables)."""
+    if symbol not in atomic_numbers:
+        raise ValueError(f"symbol {symbol!r} is no chemical element")
+    state = reference_states[atomic_numbers[symbol]] or {}
+    natural = state.get("symmetry")
+    structure = structure or natural
+    if structure not in STRUCTURES:
+        raise ValueError(
+            f"{symbol} is {natural}, which is none of the known structures: give structure=, one "
+            f"of {', '.join(STRUCTURES)}"
+        )
+    if a0_guess is None:
+        if structure != natural:
+            raise ValueError(
+                f"{symbol} is {natural}, not {structure}: give a first guess a0_guess= (A) of its "
+                "lattice constant"
+            )
+        a0_guess = state["a"]
+    return structure, float(a0_guess)
+
+
+def _ask(question, what, name):
+    try:
+        return question()
+    except (PropertyNotImplementedError, NotImplementedError):
+        raise ValueError(
+            f"the calculator {name} offers no {what}: energy and forces are needed"
+        ) from None
+
+
+def _energy(atoms, name):
+    """The energy whose gradient the forces are: the free energy where the calculator has one."""
+    results = getattr(atoms.calc, "results", {})
+    if results.get("free_energy") is not None:
+        return float(results["free_energy"])
+    return float(_ask(atoms.get_potential_energy, "energy", name))
+
+
+def _parts(calculator, total, atoms):
+    """Energies of the atoms if there are any that sum to the total, else the total alone."""
+    energies = getattr(calculator, "results", {}).get("energies")
+    if energies is not None and np.shape(energies) == (atoms,):
+        single = np.asarray(energies).dtype == np.float32
+        energies = np.asarray(energies, float)
+        size = np.abs(energies).sum()
+        if abs(energies.sum() - total) <= (1e-6 if single else 1e-10) * size:
+            return energies.copy()
+    return np.array([total])
