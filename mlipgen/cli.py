@@ -1,28 +1,50 @@
-"""Command line: `mlipgen study` and `mlipgen relax`."""
+"""Command line: `mlipgen relax` and `mlipgen study`."""
 
 import argparse
 import json
 import sys
+import warnings
 
 
-def _integers(text):
+def _sizes(text):
+    """ "3,4,4x4x6" -> (3, 4, (4, 4, 6))."""
     try:
-        values = tuple(int(v) for v in text.split(","))
-        assert values and min(values) > 0
-        return values
-    except (ValueError, AssertionError):
+        return tuple(_size(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of positive integers; write for example 3,4,5"
+            f"{text!r} is not a list of cell sizes; write for example 3,4,5 or 3x3x4,4x4x5"
         ) from None
 
 
+def _size(text):
+    """ "6" -> 6, "6x6x8" -> (6, 6, 8)."""
+    parts = text.lower().split("x")
+    if not all(p.strip().isdecimal() and int(p) > 0 for p in parts) or len(parts) > 3:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no cell size; write a positive integer or for example 6x6x8"
+        )
+    numbers = tuple(int(p) for p in parts)
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def _integers(text):
+    return tuple(_positive(part) for part in text.split(","))
+
+
 def _positive(text):
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)
+
+
+def _length(text):
     try:
-        value = int(text)
-        assert value > 0
-        return value
-    except (ValueError, AssertionError):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer") from None
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1e3:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
 
 
 def _observations(text):
@@ -53,7 +75,14 @@ def parser():
         description="Fit a machine-learned potential on small cells; predict and measure "
         "its error on a defect in a far larger one. Units: eV, angstrom.",
     )
-    commands = main.add_subparsers(dest="command", required=True, metavar="{study,relax}")
+    commands = main.add_subparsers(dest="command", required=True, metavar="command")
+    common = _common_options()
+    _add_study(commands, common)
+    _add_relax(commands, common)
+    return main
+
+
+def _common_options():
     from .crystals import DEFECTS
 
     common = argparse.ArgumentParser(add_help=False)
@@ -66,23 +95,34 @@ def parser():
     common.add_argument(
         "--defect", choices=list(DEFECTS), default="vacancy", help="point defect (default vacancy)"
     )
+    common.add_argument(
+        "--potential",
+        metavar="NAME",
+        help="another source of labels than the crystal's own potential: a model file (.json), "
+        "an entry of a file of calculators (calculators.yaml:name), or file.py:name",
+    )
+    return common
+
+
+def _add_study(commands, common):
     study = commands.add_parser(
         "study",
         parents=[common],
         help="sweep training-cell size x observations x degree",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         description="Fit every combination, predict the defect error, relax and measure it. "
-        "Finished points are saved at "
-        "once in OUT/points.jsonl: start the same command again and it goes on where it was.",
+        "Finished points are saved at once in OUT/points.jsonl: start the same command again and "
+        "it goes on where it was.",
     )
-    study.add_argument(
+    add = study.add_argument
+    add(
         "--cells",
-        type=_integers,
+        type=_sizes,
         default=(3, 4, 5, 6),
         metavar="N,N,...",
-        help="training-cell sizes in unit cells",
+        help="training-cell sizes in unit cells, e.g. 3,4 or 3x3x4,4x4x5",
     )
-    study.add_argument(
+    add(
         "--observations",
         type=_observations,
         default=("E", "EF", "EFV", "EF+FC", "EFV+FC"),
@@ -90,99 +130,157 @@ def parser():
         help="sets made of E energies, F forces, V virials, +FC force constants, +Fw "
         "distance-weighted forces",
     )
-    study.add_argument(
+    add(
         "--degree",
         type=_integers,
         default=(6, 8, 10),
         metavar="D,D,...",
         help="total degrees of the ACE basis",
     )
-    study.add_argument(
+    add(
         "--test-cell",
-        type=_positive,
+        type=_size,
         default=10,
         metavar="N",
         help="size of the domain where the error is measured",
     )
-    study.add_argument(
-        "--count", type=_positive, default=10, help="training configurations per cell"
-    )
-    study.add_argument("--seed", type=int, default=0, help="of the rattled configurations")
-    study.add_argument("--ridge", type=float, default=1e-6, help="regularisation strength")
-    study.add_argument(
+    add("--count", type=_positive, default=10, help="training configurations per cell")
+    add("--seed", type=int, default=0, help="of the rattled configurations")
+    add("--ridge", type=float, default=1e-6, help="regularisation strength")
+    add(
         "--pair",
-        type=int,
+        type=_positive,
         default=1,
         help="pair functions reach n = PAIR * degree: 2 fits metals several times better",
     )
-    study.add_argument(
+    add("--cutoff", type=_length, metavar="A", help="of the ACE basis, if not the potential's")
+    add(
         "--out",
         required=True,
         metavar="DIR",
         help="folder for points.jsonl, study.csv, study.json, study.png",
     )
-    study.add_argument("--quiet", action="store_true", help="no progress bar")
+    add("--quiet", action="store_true", help="no progress bar")
+
+
+def _add_relax(commands, common):
     relax = commands.add_parser(
         "relax",
         parents=[common],
-        help="relax one defect with the reference potential",
-        description="Relax one defect and report its formation energy and the cost.",
+        help="relax one defect",
+        description="Relax one defect and report its formation energy, its lowest curvature and "
+        "the cost.",
     )
-    relax.add_argument(
-        "--cell", type=_positive, default=6, metavar="N", help="cell size in unit cells (default 6)"
+    add = relax.add_argument
+    add("--cell", type=_size, default=6, metavar="N", help="cell size in unit cells (default 6)")
+    add("--tolerance", type=float, default=1e-8, help="largest force left, eV/A (default 1e-8)")
+    add(
+        "--follow",
+        action="store_true",
+        help="where the relaxed defect is a saddle point, go on down to a minimum",
     )
-    relax.add_argument(
-        "--tolerance", type=float, default=1e-8, help="largest force left, eV/A (default 1e-8)"
-    )
-    relax.add_argument("--json", action="store_true", help="print JSON")
-    return main
+    add("--json", action="store_true", help="print JSON")
 
 
 def main(argv=None):
     """Entry point; returns the exit status."""
     options = parser().parse_args(argv)
-    from .equilibrium import LeftBasin, NotConverged, Unstable
+    from .failures import NoEquilibrium
 
     try:
         return _study(options) if options.command == "study" else _relax(options)
-    except (ValueError, Unstable, LeftBasin, NotConverged) as error:
+    except (ValueError, NoEquilibrium) as error:
         print(f"mlipgen {options.command}: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"mlipgen {options.command}: {error.strerror}: {error.filename}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"mlipgen {options.command}: stopped", file=sys.stderr)
+        return 130
+
+
+def _potential(options):
+    """The potential that was asked for and its crystal."""
+    from .crystals import Crystal
+    from .experiments.study import reference_potential
+
+    if options.potential is None:
+        potential = reference_potential(options.crystal)
+        return potential, Crystal.equilibrium(potential)
+    from .potentials.naming import load_potential
+
+    potential = load_potential(options.potential, options.crystal)
+    return potential, Crystal.equilibrium(potential)
 
 
 def _relax(options):
-    from .experiments.study import relax_report
+    from .experiments.limits import check_relaxation
+    from .experiments.relaxations import relax_report
 
-    report = relax_report(options.crystal, options.defect, options.cell, options.tolerance)
-    if options.json:
-        print(json.dumps(report, indent=1))
-    else:
-        print(
-            "{crystal} {defect}, {cell}x{cell}x{cell} cells, {atoms} atoms, a = "
-            "{lattice_constant:.6f} A\n"
-            "formation energy   {formation_energy:.6f} eV\n|Du|               "
-            "{geometry_norm:.6f} A\n"
-            "largest force      {max_force:.1e} eV/A after {force_evaluations} force "
-            "evaluations, {seconds:.2f} s".format(**report)
+    potential, crystal = _potential(options)
+    _announce(*check_relaxation(potential, crystal, options.cell), "atoms")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        report = relax_report(
+            options.crystal,
+            options.defect,
+            options.cell,
+            options.tolerance,
+            potential,
+            crystal,
+            saddle="follow" if options.follow else "warn",
         )
+    report["minimum"] = report["curvature"] > 0
+    print(json.dumps(report, indent=1) if options.json else _as_text(report))
+    for warning in warned:
+        print(f"mlipgen relax: warning: {warning.message} (--follow)", file=sys.stderr)
     return 0
 
 
+def _as_text(report):
+    n = report["cell"]
+    cells = "x".join(map(str, (n,) * 3 if isinstance(n, int) else n))
+    kind = "a minimum" if report["minimum"] else "a SADDLE POINT"
+    lines = [
+        f"{report['crystal']} {report['defect']}, {cells} cells,"
+        f" {report['atoms']} atoms, a = {report['lattice_constant']:.6f} A",
+        f"formation energy   {report['formation_energy']:.6f} eV",
+        f"|Du|               {report['geometry_norm']:.6f} A",
+        f"lowest curvature   {report['curvature']:.3g} eV/A^2: {kind}",
+        f"largest force      {report['max_force']:.1e} eV/A after {report['force_evaluations']} "
+        f"force evaluations, {report['seconds']:.2f} s",
+    ]
+    if report["followed"]:
+        fell = -report["followed"]
+        lines.insert(4, f"                   reached from a saddle point {fell:.4f} eV above")
+    return "\n".join(lines)
+
+
 def _study(options):
+    from .experiments.limits import check_study
     from .experiments.study import Study
 
+    potential, crystal = (None, None)
+    if options.potential is not None:
+        potential, crystal = _potential(options)
     study = Study(
-        options.crystal,
-        options.defect,
-        options.cells,
-        options.observations,
-        options.degree,
-        options.test_cell,
-        options.count,
-        options.seed,
-        options.ridge,
+        crystal=options.crystal,
+        defect=options.defect,
+        cells=options.cells,
+        observations=options.observations,
+        degrees=options.degree,
+        test_cell=options.test_cell,
+        count=options.count,
+        seed=options.seed,
+        ridge=options.ridge,
         pair=options.pair,
+        cutoff=options.cutoff,
+        potential=potential,
     )
+    if potential is None:
+        potential, crystal = _potential(options)
+    _announce(*check_study(study, potential, crystal), "points")
     rows = study.run(options.out, progress=not options.quiet)
     bad = sum(r["verdict"] != "applies" for r in rows)
     print(
@@ -190,6 +288,15 @@ def _study(options):
         f"does not apply to {bad}"
     )
     return 0
+
+
+def _announce(count, memory, seconds, what):
+    """Say what a long run will take before it begins."""
+    if seconds > 20:
+        print(
+            f"{count:,} {what}: about {seconds / 60:.0f} min and {memory / 1e9:.1f} GB",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -73,12 +73,16 @@ def test_linear_effectivity_strays_with_the_hessian_mismatch(rows):
     assert off.max() > 3 * max(abs(r["effectivity"] - 1) for r in own)
 
 
-def test_energies_alone_are_refused_where_they_fail(rows):
+def test_the_error_bar_is_kept_and_no_verdict_is_falsely_kind(rows):
     counts = census.verdicts(rows)
     assert sum(counts.values()) == len(rows)
-    assert counts["applies_false"] == 0 and counts["refused_right"] >= 3
-    failed = [r for r in rows if not census.small_error(r)]
-    assert all(r["verdict"] != "applies" for r in failed)
+    assert counts["applies_false"] == 0
+    kept = [census.keeps_its_bar(r) for r in rows if census.keeps_its_bar(r) is not None]
+    assert len(kept) >= 40 and np.mean(kept) >= 0.95
+    # kappa says how far the predicted displacements are from the measured ones
+    far = [r for r in rows if r["prediction_distance"] and r["prediction_distance"] > 1e-3]
+    ratio = np.array([r["kappa"] / r["prediction_distance"] for r in far])
+    assert 0.7 < np.median(ratio) < 1.5
 
 
 def test_a_second_run_computes_nothing(rows, folder):
@@ -90,31 +94,33 @@ def test_counts_are_what_they_say():
     row = {
         "relative_error": 0.02,
         "effectivity": 1.01,
+        "kappa": 0.02,
         "verdict": "applies",
+        "outcome": "relaxed",
+        "followed": 0.0,
         "predicted_energy": 1.0,
         "measured_energy": 1.04,
         "crystal": "X",
         "defect": "d",
     }
+    left = {"relative_error": None, "effectivity": None, "outcome": "left the basin"}
     rows = [
         row,
         {**row, "effectivity": 1.2},
-        {**row, "effectivity": None, "verdict": "does not apply: unstable"},
-        {**row, "relative_error": None, "effectivity": None, "verdict": "applies"},
-        {
-            **row,
-            "relative_error": None,
-            "effectivity": None,
-            "verdict": "does not apply: too large",
-        },
+        {**row, "effectivity": None, "verdict": "unstable"},
+        {**row, **left},
+        {**row, **left, "verdict": "not a minimum"},
+        {**row, "followed": -0.1},
     ]
-    assert census.within(rows) == (1, 3)
+    assert census.within(rows) == (2, 4)
     assert census.verdicts(rows) == {
         "applies_right": 1,
-        "applies_false": 2,
+        "applies_false": 3,
         "refused_right": 1,
         "false_alarm": 1,
     }
+    assert census.keeps_its_bar(row) and not census.keeps_its_bar(rows[1])
+    assert census.keeps_its_bar(rows[2]) is None
     assert census.energy_agrees(row) and not census.energy_agrees({**row, "measured_energy": 1.1})
     assert census.energy_agrees({**row, "measured_energy": None}) is None
 

@@ -14,6 +14,7 @@ from mlipgen.learning import (
     ForceConstants,
     Forces,
     Virial,
+    WeightedForces,
     assemble,
     crystal_observations,
     defect_configurations,

@@ -140,6 +140,11 @@ def dumbbell(supercell, direction="111", separation=0.75):
         raise ValueError(
             f"dumbbell direction {direction!r} is unknown; choose one of {', '.join(allowed)}"
         )
+    if not 0.1 <= separation <= 1.9:
+        raise ValueError(
+            f"separation = {separation}: give a distance between 0.1 and 1.9 nearest-neighbour "
+            "distances"
+        )
     axis = np.array([int(c) for c in direction], float)
     axis *= 0.5 * separation * supercell.crystal.shells[0] / np.linalg.norm(axis)
     site = supercell.central_site()

@@ -47,7 +47,19 @@ class Neighbours:
             np.int64
         )
         self.built_at = positions.copy()
+        self._refuse_coincidence(positions)
         self.builds += 1
+
+    def _refuse_coincidence(self, positions):
+        """Two atoms at one place have no neighbour vector."""
+        gap = positions[self.j] - positions[self.i] + self.shift
+        same = np.flatnonzero((gap**2).sum(axis=1) < 1e-12)
+        if len(same):
+            i, j = int(self.i[same[0]]), int(self.j[same[0]])
+            raise ValueError(
+                f"atoms {i} and {j} are at the same place, {positions[i].round(4).tolist()} A: "
+                "remove one of them"
+            )
 
     def vectors(self, positions):
         """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from ..failures import NotConverged
-from ..generalisation.verdict import Outcome
 from ..generalisation.bounds import (
     ForceWeights,
     cut_constant,
@@ -25,6 +24,7 @@ from ..generalisation.bounds import (
     mismatch,
     terms_bound,
 )
+from ..generalisation.verdict import Outcome
 from .study import Prepared, Study, run_studies
 from .sweep import local_processes
 

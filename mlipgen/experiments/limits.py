@@ -81,4 +81,8 @@ def check_study(study, potential, crystal) -> tuple[int, float, float]:
     what = f"a basis of degree {max(study.degrees)} (up to {functions:,} functions)"
     require_memory(memory, f"fitting {what}", "take a lower degree, smaller cells or fewer")
     _, test, seconds = check_relaxation(potential, crystal, study.test_cell)
-    return len(study.grid()), max(memory, test), len(study.grid()) * (seconds + 1e-9 * functions**2 * rows)
+    return (
+        len(study.grid()),
+        max(memory, test),
+        len(study.grid()) * (seconds + 1e-9 * functions**2 * rows),
+    )

@@ -99,7 +99,9 @@ def figure(rows):
         axes[0, column].set_title(f"degree {degree}")
         axes[1, column].set_xlabel("training cell size")
     for ax in axes.flat:
-        ax.set_yscale("log")
+        values = np.concatenate([line.get_ydata() for line in ax.lines] + [[]]).astype(float)
+        if (values > 0).any():  # nothing to show has no logarithm
+            ax.set_yscale("log")
     axes[0, 0].set_ylabel("geometry error (Å)")
     axes[1, 0].set_ylabel("energy error (eV)")
     axes[0, -1].legend(

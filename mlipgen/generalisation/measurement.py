@@ -55,8 +55,12 @@ def measure(
                             start, at most 1e-7, so that small errors are resolved as well
     """
     ref, defect = reference.equilibrium, reference.defect
+    V0, f0 = landscape(model, defect.cell, ref.positions).evaluate()
+    if not (np.isfinite(V0).all() and np.isfinite(f0).all()):
+        return Measurement(
+            Verdict(Outcome.BROKEN, "an energy or force at the reference equilibrium")
+        )
     try:
-        V0, f0 = landscape(model, defect.cell, ref.positions).evaluate()
         if tolerance is None:
             start = np.sqrt((f0**2).sum(axis=1).max())
             tolerance = float(np.clip(RELATIVE_TOLERANCE * start, ROUND_OFF, TOLERANCE))
@@ -73,9 +77,7 @@ def measure(
             progress=progress,
             saddle="follow",
         )
-    except (LeftBasin, NotConverged, NotFinite, ValueError) as error:
-        if isinstance(error, ValueError) and not isinstance(error, NotFinite):
-            raise
+    except (LeftBasin, NotConverged, NotFinite) as error:
         broken = isinstance(error, NotFinite)
         return Measurement(Verdict(Outcome.BROKEN if broken else Outcome.LEFT, str(error)))
     known = {

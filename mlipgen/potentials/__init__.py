@@ -3,7 +3,9 @@
 """
 
 from .ace import ACEBasis, LinearACE
+from .calculator_model import CalculatorModel
 from .calculators import SiteCalculator
+from .check import Finding, check_potential
 from .derivatives import (
     cubic_constants,
     elastic_tensor,
@@ -20,8 +22,11 @@ from .stillinger_weber import StillingerWeber
 from .toy import Toy2D
 
 __all__ = [
+    "Finding",
+    "check_potential",
     "EAM",
     "ACEBasis",
+    "CalculatorModel",
     "LinearACE",
     "SiteCalculator",
     "SitePotential",
