@@ -4,7 +4,11 @@ potentials give exactly, up to the error of the differences.
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.calculators.calculator import Calculator
+from phonopy import Phonopy
+from phonopy.file_IO import write_FORCE_CONSTANTS
+from phonopy.structure.atoms import PhonopyAtoms
 
 from mlipgen.crystals import Crystal, Supercell, build_defect
 from mlipgen.crystals.symmetry import lattice_rotations, operations
@@ -12,10 +16,11 @@ from mlipgen.equilibrium import LatticeGreen, formation_energy, landscape, relax
 from mlipgen.equilibrium.calculator_landscape import CalculatorLandscape
 from mlipgen.failures import NotFinite
 from mlipgen.learning import Configuration, Energy, ForceConstants, Forces, Virial
-from mlipgen.potentials import EAM, StillingerWeber, Toy2D, force_constants
+from mlipgen.potentials import EAM, StillingerWeber, Toy2D, elastic_tensor, force_constants
 from mlipgen.potentials.calculator_model import CalculatorModel, Noise, balanced_step
 from mlipgen.potentials.derivatives import aligned
 from mlipgen.potentials.finite_differences import displacements
+from mlipgen.potentials.phonopy_files import read_phonopy
 
 POTENTIALS = {
     "W": (EAM("W"), None),
@@ -279,3 +284,78 @@ def test_bad_calculators_and_arguments():
         CalculatorModel(None, "W", "fcc")
     assert CalculatorModel(None, "W").structure == "bcc"
     assert Noise(1.0, 2.0).force == 2.0
+
+
+@pytest.mark.parametrize("name, least", [("W", True), ("Mg", False), ("Si", False)])
+def test_elastic_tensor(name, least):
+    potential, model, crystal = models(name, least)
+    for relaxed_ion in (True, False):
+        exact, found = (elastic_tensor(m, crystal, relaxed_ion) for m in (potential, model))
+        assert np.abs(exact - found).max() < (1e-5 if least else 1e-8)
+
+
+def phonopy_calculation(potential, crystal, size, primitive, full, yaml, folder):
+    """Force constants of `crystal` by phonopy and the potential's calculator, saved in `folder`."""
+    unit = crystal.unit
+    cell = PhonopyAtoms(
+        symbols=list(unit.symbols), cell=unit.cell[:], scaled_positions=unit.get_scaled_positions()
+    )
+    phonopy = Phonopy(cell, np.diag(np.broadcast_to(size, 3)), primitive_matrix=primitive)
+    phonopy.generate_displacements(distance=1e-4)
+    forces, calculator = [], potential.calculator()
+    for displaced in phonopy.supercells_with_displacements:
+        x = displaced.scaled_positions
+        atoms = Atoms(displaced.symbols, cell=displaced.cell, scaled_positions=x, pbc=True)
+        atoms.calc = calculator
+        forces.append(atoms.get_forces())
+    phonopy.forces = forces
+    phonopy.produce_force_constants(calculate_full_force_constants=full)
+    phonopy.save(folder / "phonopy.yaml", settings={"force_constants": yaml, "force_sets": False})
+    if not yaml:
+        constants, first = phonopy.force_constants, phonopy.primitive.p2s_map
+        write_FORCE_CONSTANTS(constants, folder / "FORCE_CONSTANTS", first)
+
+
+@pytest.mark.parametrize(
+    "name, size, primitive, full, yaml",
+    [
+        ("W", 3, "P", True, True),
+        ("W", 3, "I", False, False),
+        ("Cu", 2, "F", False, True),
+        ("Si", 2, "F", True, False),
+        ("Mg", (4, 4, 2), "P", False, True),
+    ],
+)
+def test_phonopy_agrees_and_its_files_are_read(tmp_path, name, size, primitive, full, yaml):
+    """The same supercell, the same images: phonopy's numbers, not the infinite crystal's."""
+    potential, model, crystal = models(name, supercell=size)
+    phonopy_calculation(potential, crystal, size, primitive, full, yaml, tmp_path)
+    theirs, mine = aligned(
+        [read_phonopy(tmp_path, crystal), model.force_constants(crystal)], crystal
+    )
+    assert len(theirs.K) == len(mine.K) and np.abs(theirs.K - mine.K).max() < 1e-5
+    model.adopt_force_constants(crystal, theirs)
+    assert force_constants(model, crystal) is theirs
+
+
+def test_phonopy_files_of_another_crystal_are_refused(tmp_path):
+    potential, _, crystal = models("W")
+    phonopy_calculation(potential, crystal, 1, "P", True, True, tmp_path)
+    with pytest.raises(ValueError, match="no repetition of the bcc cell"):
+        read_phonopy(tmp_path, Crystal("W", "bcc", 1.01 * crystal.a))
+    with pytest.raises(ValueError, match="holds W; the crystal is of Mo"):
+        read_phonopy(tmp_path, Crystal("Mo", "bcc", crystal.a))
+    text = (tmp_path / "phonopy.yaml").read_text()
+    (tmp_path / "atomic.yaml").write_text(text.replace('"eV/angstrom^2"', '"Ry/au^2"'))
+    with pytest.raises(ValueError, match="in Ry/au.2; convert it to eV/angstrom.2"):
+        read_phonopy(tmp_path / "atomic.yaml", crystal)
+    (tmp_path / "other.yaml").write_text("a: 1")
+    with pytest.raises(ValueError, match="no entry 'supercell'"):
+        read_phonopy(tmp_path / "other.yaml", crystal)
+    bare = text[: text.index("force_constants:\n")]
+    (tmp_path / "bare.yaml").write_text(bare)
+    with pytest.raises(ValueError, match="no force constants in the YAML file"):
+        read_phonopy(tmp_path / "bare.yaml", crystal)
+    (tmp_path / "FORCE_CONSTANTS").write_text("2 2\n1 1\n1 2 3\n")
+    with pytest.raises(ValueError, match="take 44"):
+        read_phonopy(tmp_path / "bare.yaml", crystal)

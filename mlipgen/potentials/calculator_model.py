@@ -7,7 +7,6 @@ Everything else that a site potential gives exactly is derived from these by cen
 (stress, energies of the atoms).
 """
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +16,16 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from ..crystals import STRUCTURES, Crystal, Supercell, as_atoms, thickness
 from ..failures import NotFinite
+from . import strained
 from .derivatives import ForceConstantTable
 from .finite_differences import supercell_force_constants
+from .strained import balanced_step
 
 #: A, thickness of the supercell for force constants where the cutoff is not known.
 DEFAULT_THICKNESS = 12.0
-#: eV/A^4 and eV, sizes of third derivatives of forces in displacements, and of the energy of an
-#: atom in strains: what a step is balanced with.  Metals and silicon are within a factor of ten.
-THIRD_DERIVATIVE, STRAIN_DERIVATIVE = 100.0, 100.0
+#: eV/A^4, size of third derivatives of forces in displacements: what a step is balanced with.
+#: Metals and silicon are within a factor of ten.
+THIRD_DERIVATIVE = 100.0
 
 
 class Noise(NamedTuple):
@@ -35,11 +36,6 @@ class Noise(NamedTuple):
 
     energy: float
     force: float
-
-
-def balanced_step(noise: float, third_derivative: float) -> float:
-    """Step of a central difference: h^2/6 f''' = noise / (2 h), so h = (3 noise / f''')^(1/3)."""
-    return float(np.clip((3.0 * noise / third_derivative) ** (1 / 3), 1e-6, 0.05))
 
 
 class CalculatorModel:
@@ -166,20 +162,7 @@ class CalculatorModel:
 
     def pressure_work(self, crystal: Crystal) -> np.ndarray:
         """dE/d(log strain) per atom along each axis, eV: zero for all axes at equilibrium."""
-        cell = self.perfect(crystal)
-        stress = self.stress(cell.positions, cell.cell)
-        if stress is not None:
-            return np.diag(stress) * self._volume(cell) / len(cell)
-        h = self._strain_step(len(cell))
-        slope = lambda scaled: (
-            (self.energy_per_atom(scaled(np.exp(h))) - self.energy_per_atom(scaled(np.exp(-h))))
-            / (2 * h)
-        )
-        if crystal.structure != "hcp":
-            all_axes = slope(lambda s: replace(crystal, a=s * crystal.a))
-            return np.full(self.dimension, all_axes / self.dimension)
-        plane = slope(lambda s: replace(crystal, a=s * crystal.a))
-        return np.array([plane / 2, plane / 2, slope(lambda s: replace(crystal, c=s * crystal.c))])
+        return strained.pressure_work(self, crystal)
 
     def virial(
         self, crystal: Crystal, F: np.ndarray, internal: np.ndarray | None = None
@@ -187,25 +170,12 @@ class CalculatorModel:
         """What `learning.Virial` observes: dE/dF F' per atom at the homogeneous strain F (d^2,),
         eV, and for a multilattice the forces on the basis atoms (n_sublattices d,), eV/A.
         """
-        homogeneous = self.perfect(crystal)
-        n, k = len(crystal.primitive_atoms), len(crystal.basis)
-        p = np.zeros((n, self.dimension)) if internal is None else internal
-        sublattice = np.tile(crystal.sublattice, len(homogeneous) // k)
-        at = lambda G: (homogeneous.positions @ G.T + p[sublattice], homogeneous.cell @ G.T)
-        stress = self.stress(*at(F))
-        if stress is None:
-            # the energy's own first derivative in G at G = F, times F'
-            shift = lambda G: (
-                homogeneous.positions @ (G @ F).T + p[sublattice] @ G.T,
-                homogeneous.cell @ (G @ F).T,
-            )
-            W = self._strain_gradient(shift, len(homogeneous))
-        else:
-            W = stress * self._volume(homogeneous) * abs(np.linalg.det(F)) / len(homogeneous)
-        if n == 1:
-            return W.ravel()
-        _, forces = self.evaluate(*at(F))
-        return np.concatenate([W.ravel(), forces[crystal.primitive_atoms].ravel()])
+        W, forces = strained.virial_and_forces(self, crystal, F, internal)
+        return W.ravel() if len(forces) == 1 else np.concatenate([W.ravel(), forces.ravel()])
+
+    def elastic_tensor(self, crystal: Crystal, relaxed_ion: bool = True) -> np.ndarray:
+        """d2W / dF dF at F = 1, (d, d, d, d), eV/A^d, as `derivatives.elastic_tensor`."""
+        return strained.elastic_tensor(self, crystal, relaxed_ion)
 
     def force_constants(self, crystal: Crystal) -> ForceConstantTable:
         """Force constants by displacements in `force_constant_cell`; kept for every crystal."""
@@ -214,6 +184,10 @@ class CalculatorModel:
             forces = lambda x: self.evaluate(x, cell.cell)[1]
             self._tables[crystal] = supercell_force_constants(forces, cell, self.step)
         return self._tables[crystal]
+
+    def adopt_force_constants(self, crystal: Crystal, table: ForceConstantTable) -> None:
+        """Take a crystal's force constants from elsewhere, as from `phonopy_files.read_phonopy`."""
+        self._tables[crystal] = table
 
     def force_constant_cell(self, crystal: Crystal) -> Supercell:
         """The supercell of the force constants: four cutoffs thick, or `DEFAULT_THICKNESS`."""
@@ -235,23 +209,6 @@ class CalculatorModel:
     def step(self) -> float:
         """A, of central differences of forces; `balanced_step` of their noise."""
         return self._step or balanced_step(self.noise.force, THIRD_DERIVATIVE)
-
-    def _strain_step(self, atoms):
-        return balanced_step(self.noise.energy / np.sqrt(atoms), STRAIN_DERIVATIVE)
-
-    def _strain_gradient(self, strained, atoms):
-        """dE/dG per atom at G = 1, (d, d), by central differences of the energy."""
-        h, d = self._strain_step(atoms), self.dimension
-        W = np.empty((d, d))
-        for i, j in np.ndindex(d, d):
-            e = np.zeros((d, d))
-            e[i, j] = h
-            ahead, behind = (self.evaluate(*strained(np.eye(d) + s * e))[0] for s in (1, -1))
-            W[i, j] = (ahead - behind).sum() / (2 * h * atoms)
-        return W
-
-    def _volume(self, homogeneous):
-        return abs(np.linalg.det(homogeneous.cell)) * (10.0 if self.dimension == 2 else 1.0)
 
 
 def measured_noise(model: CalculatorModel, cell: Supercell, draws: int = 3, seed: int = 0) -> Noise:

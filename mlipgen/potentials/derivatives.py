@@ -160,6 +160,8 @@ def elastic_tensor(model, crystal, relaxed_ion=True):
     With `relaxed_ion` the basis atoms of a multilattice follow the strain.  Shape (d, d, d, d,
     ...), eV/A^d.
     """
+    if hasattr(model, "elastic_tensor"):
+        return model.elastic_tensor(crystal, relaxed_ion)
     d, n = crystal.dimension, len(crystal.primitive_atoms)
     volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis) * n
     A, coupling, internal = 0.0, 0.0, 0.0

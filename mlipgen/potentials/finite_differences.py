@@ -120,28 +120,27 @@ def _solve(homogeneous, s, t, pushed):
             image[moved] = r @ g.rotation.T
             responses.append(image)
     K = np.einsum("ag,gjb->jab", np.linalg.pinv(np.array(directions)), np.array(responses))
-    site, xi, share = nearest_images(homogeneous, atoms[t])
+    x = homogeneous.positions
+    site, xi, share = nearest_images(x - x[atoms[t]], homogeneous.cell)
     other = crystal.sublattice[site % len(crystal.basis)]
     return np.full(len(xi), t), other, xi, K[site] * share[:, None, None]
 
 
-def nearest_images(homogeneous: Supercell, atom: int):
-    """The vectors from an atom to the nearest periodic images of every atom of its supercell.
+def nearest_images(gap: np.ndarray, cell: np.ndarray):
+    """The nearest periodic images of vectors (n, d) in a compact cell (cubes, Minkowski-reduced).
 
     Returns
     -------
-    site : (m,)          index of the atom; one that has several nearest images appears with each
+    site : (m,)          index of the vector; one that has several nearest images appears with each
     xi : (m, d), A
     share : (m,)         1 / the number of its nearest images
     """
-    x, cell, d = homogeneous.positions, homogeneous.cell, homogeneous.crystal.dimension
-    gap = x - x[atom]
     gap = gap - np.rint(gap @ np.linalg.inv(cell)) @ cell
-    # the cells are compact (cubes, 60 or 120 degrees): the next images suffice
+    d = cell.shape[1]
     shifts = np.stack(np.meshgrid(*[[-1, 0, 1]] * d, indexing="ij"), -1).reshape(-1, d) @ cell
     images = gap[:, None] + shifts
     r = np.linalg.norm(images, axis=2)
-    nearest = r < r.min(axis=1, keepdims=True) + 1e-6 * homogeneous.crystal.a
+    nearest = r < r.min(axis=1, keepdims=True) + 1e-5
     site, image = np.nonzero(nearest)
     return site, images[site, image], 1.0 / nearest.sum(axis=1)[site]
 

@@ -1,0 +1,135 @@
+"""Stress, elastic constants and forces on the basis of a perfect crystal that a calculator strains.
+
+    W(F) = dE/dF F' per atom,      A_iJkL = d2E / dF_iJ dF_kL per volume
+
+From the calculator's stress; where it has none, from central differences of its energy.  Steps are
+balanced against its noise.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..crystals import Crystal, Supercell
+
+if TYPE_CHECKING:
+    from .calculator_model import CalculatorModel
+
+#: eV, sizes of third derivatives of an atom's energy in strains, and of fourth: what steps are
+#: balanced with.  Metals and silicon are within a factor of ten.
+THIRD, FOURTH = 100.0, 1000.0
+
+
+def balanced_step(noise: float, third_derivative: float) -> float:
+    """Step of a central difference: h^2/6 f''' = noise / (2 h), so h = (3 noise / f''')^(1/3)."""
+    return float(np.clip((3.0 * noise / third_derivative) ** (1 / 3), 1e-6, 0.05))
+
+
+def pressure_work(model: "CalculatorModel", crystal: Crystal) -> np.ndarray:
+    """dE/d(log strain) per atom along each axis (d,), eV: zero for all axes at equilibrium."""
+    cell = model.perfect(crystal)
+    stress = model.stress(cell.positions, cell.cell)
+    if stress is not None:
+        return np.diag(stress) * _volume(cell) / len(cell)
+    h = _strain_step(model, cell)
+    slope = lambda scaled: (
+        (model.energy_per_atom(scaled(np.exp(h))) - model.energy_per_atom(scaled(np.exp(-h))))
+        / (2 * h)
+    )
+    if crystal.structure != "hcp":
+        isotropic = slope(lambda s: replace(crystal, a=s * crystal.a))
+        return np.full(crystal.dimension, isotropic / crystal.dimension)
+    plane = slope(lambda s: replace(crystal, a=s * crystal.a))
+    return np.array([plane / 2, plane / 2, slope(lambda s: replace(crystal, c=s * crystal.c))])
+
+
+def virial_and_forces(
+    model: "CalculatorModel", crystal: Crystal, F: np.ndarray, internal: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """W(F) (d, d), eV, and the forces on the basis atoms (n_sublattices, d), eV/A; zero for one.
+
+    internal : (n_sublattices, d), A     displaces the basis of the strained crystal
+    """
+    cell, n, d = model.perfect(crystal), len(crystal.primitive_atoms), crystal.dimension
+    p = np.zeros((n, d)) if internal is None else internal
+    shift = p[np.tile(crystal.sublattice, len(cell) // len(crystal.basis))]
+    x, box = cell.positions @ F.T + shift, cell.cell @ F.T
+    stress = model.stress(x, box)
+    if stress is None:
+        W = _strain_gradient(model, cell, x, box)
+    else:
+        W = stress * _volume(cell) * abs(np.linalg.det(F)) / len(cell)
+    forces = np.zeros((n, d))
+    if n > 1:
+        forces = model.evaluate(x, box)[1][crystal.primitive_atoms]
+    return W, forces
+
+
+def elastic_tensor(
+    model: "CalculatorModel", crystal: Crystal, relaxed_ion: bool = True
+) -> np.ndarray:
+    """A_iJkL = d2W / dF_iJ dF_kL at F = 1, eV/A^d, by central differences of stress and forces.
+
+    Unsymmetrised, as `derivatives.elastic_tensor`; with `relaxed_ion` the basis follows the strain.
+    """
+    d, n = crystal.dimension, len(crystal.primitive_atoms)
+    h = _outer_step(model, crystal)
+
+    def gradient(F, p):
+        # dE/dF = W F'^-1, and dE/dp of the primitive cell over its atoms
+        W, forces = virial_and_forces(model, crystal, F, p)
+        return np.concatenate([(W @ np.linalg.inv(F).T).ravel(), -forces.ravel() / n])
+
+    columns = []
+    # without a basis there is nothing internal; a common shift of it changes nothing
+    for k in range(d * d + (n * d if relaxed_ion and n > 1 else 0)):
+        e = np.zeros(d * d + n * d)
+        e[k] = h if k < d * d else h * crystal.a
+        sides = [
+            gradient(np.eye(d) + s * e[: d * d].reshape(d, d), s * e[d * d :].reshape(n, d))
+            for s in (1, -1)
+        ]
+        columns.append((sides[0] - sides[1]) / (2 * e[k]))
+    H = np.array(columns)
+    A = H[: d * d, : d * d]
+    if len(H) > d * d:
+        inner, coupling = H[d * d :, d * d :], H[d * d :, : d * d]
+        inverse = np.linalg.pinv(0.5 * (inner + inner.T), rcond=1e-6)
+        A = A - coupling.T @ inverse @ coupling
+    A = 0.5 * (A + A.T)
+    return A.reshape((d,) * 4) / (abs(np.linalg.det(crystal.cell)) / len(crystal.basis))
+
+
+def _strain_gradient(model, cell, x, box):
+    """dE/dG per atom at G = 1, (d, d), by central differences of the energy at G x."""
+    h, d = _strain_step(model, cell), x.shape[1]
+    W = np.empty((d, d))
+    for i, j in np.ndindex(d, d):
+        e = np.zeros((d, d))
+        e[i, j] = h
+        ahead, behind = (
+            model.evaluate(x @ G.T, box @ G.T)[0] for G in (np.eye(d) + e, np.eye(d) - e)
+        )
+        W[i, j] = (ahead - behind).sum() / (2 * h * len(x))
+    return W
+
+
+def _strain_step(model, cell):
+    return balanced_step(model.noise.energy / np.sqrt(len(cell)), THIRD)
+
+
+def _outer_step(model, crystal):
+    """For differences of W, whose noise is that of the stress or of the inner difference."""
+    cell = model.perfect(crystal)
+    if model.stress(cell.positions, cell.cell) is None:
+        h = _strain_step(model, cell)
+        noise = model.noise.energy / (np.sqrt(len(cell)) * h)
+    else:
+        noise = model.noise.force * crystal.a
+    return balanced_step(noise, FOURTH)
+
+
+def _volume(cell: Supercell) -> float:
+    """A^3; in two dimensions the third cell vector of `as_atoms` is 10 A long."""
+    return abs(np.linalg.det(cell.cell)) * (10.0 if cell.crystal.dimension == 2 else 1.0)
