@@ -29,8 +29,9 @@ def reference(symbol):
 
 @lru_cache
 def relaxed(symbol, defect, n):
+    """Some of these are saddle points; what is counted here is the minimisation alone."""
     potential, crystal = reference(symbol)
-    return relax(potential, build_defect(defect, Supercell(crystal, n)))
+    return relax(potential, build_defect(defect, Supercell(crystal, n)), saddle="ignore")
 
 
 # --- cost ----------------------------------------------------------------------------------------------------------------
@@ -155,9 +156,10 @@ def test_result_does_not_depend_on_the_preconditioner_but_the_cost_does():
     potential, crystal = reference("W")
     for defect in ("vacancy", "dumbbell-111"):
         best = relaxed("W", defect, 6)
-        plain = relax(potential, best.defect, green=Spring(20.0), max_evaluations=1000)
+        options = {"saddle": "ignore"}  # the <111> dumbbell is one
+        plain = relax(potential, best.defect, green=Spring(20.0), max_evaluations=1000, **options)
         stiffer = relax(
-            potential, best.defect, green=LatticeGreen(EAM("Mo"), Supercell(crystal, 6))
+            potential, best.defect, green=LatticeGreen(EAM("Mo"), Supercell(crystal, 6)), **options
         )
         for other in (plain, stiffer):
             np.testing.assert_allclose(other.u, best.u, rtol=0, atol=1e-7)

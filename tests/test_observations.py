@@ -9,6 +9,7 @@ import pytest
 
 from mlipgen.crystals import Crystal, Supercell, vacancy
 from mlipgen.learning import (
+    WEIGHTS,
     Configuration,
     Energy,
     ForceConstants,
@@ -23,7 +24,7 @@ from mlipgen.learning import (
     strains,
     training_set,
 )
-from mlipgen.learning.kinds import KINDS
+from mlipgen.learning.kinds import Observation, parse_kinds
 from mlipgen.potentials import EAM, ACEBasis, LinearACE, StillingerWeber, Toy2D, force_constants
 
 
@@ -74,7 +75,7 @@ def test_rows_times_theta_are_the_models_values_for_every_kind(symbol):
         np.testing.assert_allclose(
             rows @ model.theta, values, rtol=0, atol=1e-9 * max(abs(values).max(), 1e-3)
         )
-    assert seen == set(KINDS)
+    assert seen == set(WEIGHTS)
 
 
 @pytest.mark.parametrize("symbol", ["W", "Si"])
@@ -180,7 +181,7 @@ def test_two_dimensions():
     observations = training_set(potential, crystal, "vacancy", 8, count=3)
     by_kind = {o.kind: o.observe(potential) for o in observations}
     assert (
-        set(by_kind) == set(KINDS)
+        set(by_kind) == set(WEIGHTS)
         and by_kind["V"].shape == (4,)
         and by_kind["F"].shape == (63 * 2,)
     )
@@ -248,12 +249,12 @@ def test_configurations_are_evaluated_once_for_energy_and_forces():
 # --- a fifth kind --------------------------------------------------------------------------------------------------------
 
 
-class OnSiteStiffness:
+class OnSiteStiffness(Observation):
     """Trace of the on-site force constants, eV/A^2: a kind of observation the library has never
     heard of.
     """
 
-    kind, label = "K0", "On-site stiffness"
+    kind, label, weight = "K0", "On-site stiffness", 3.0
 
     def __init__(self, crystal):
         self.crystal = crystal
@@ -267,8 +268,10 @@ def test_a_new_kind_of_observation_is_one_class():
     potential, crystal, basis, _, observations = setting("W")
     blocks = assemble(observations + [OnSiteStiffness(crystal)], basis, potential)
     assert blocks["K0"].rows == 1
-    with pytest.raises(ValueError, match="no weight for K0: give weights="):
-        fit_blocks(blocks, basis, ("E", "F", "K0"), potential, crystal)
+    assert parse_kinds("EF+K0") == ("E", "F", "K0")
+    assert fit_blocks(blocks, basis, "EF+K0", potential, crystal).weights["K0"] == 3.0
+    with pytest.raises(ValueError, match="weights for K0, but the training set holds E, F"):
+        fit_blocks(assemble(observations, basis, potential), basis, "EF+K0", potential, crystal)
     without = fit_blocks(blocks, basis, "EF", potential, crystal)
     fit = fit_blocks(blocks, basis, ("E", "F", "K0"), potential, crystal, weights={"K0": 100.0})
     assert fit.errors["K0"] < 1e-3 * without.errors["K0"]

@@ -67,12 +67,11 @@ def parse_kinds(text) -> tuple[str, ...]:
         for part in text.split("+"):
             out += [part] if part in KINDS else list(part)
     bad = [k for k in out if k not in KINDS]
-    if bad or not out or (isinstance(text, str) and not all(text.split("+"))):
+    empty = isinstance(text, str) and not all(text.split("+"))
+    if bad or empty or len(set(out)) < len(out):
         raise ValueError(
             f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
             "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC; "
             f"known kinds are {', '.join(KINDS)}"
         )
-    if len(set(out)) < len(out):
-        raise ValueError(f"observation set {text!r} names a kind twice: each at most once")
     return tuple(out)
