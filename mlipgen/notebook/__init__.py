@@ -25,9 +25,9 @@ SVG of its own in the page, with real text: panels stand side by side on a scree
 other on a phone; the legend is one HTML list below them.  Colours are variables of the page
 (`--fig-1`, ... in book.css), so a figure follows the page from light to dark; where those are
 missing, as in JupyterLab, each has a fallback.  Draw with C0 to C5 (the default cycle), INK (text,
-axes), MUTED (`**GUIDE` for a law or a limit), PAPER (fill of open marks) and GRID, or with colour maps; other colours stay
-as they are named and may vanish in dark mode.  Labels are best written in Unicode (|Dū|, r⁻², Å):
-the page's font sets them, while formulas between dollars keep Matplotlib's spacing.
+axes), `**GUIDE` (a law, a limit), PAPER (fill of open marks) and GRID, or with colour maps; other
+colours stay as they are named and may vanish in dark mode.  Labels are best written in Unicode
+(|Dū|, r⁻², Å): the page's font sets them; formulas between dollars keep Matplotlib's spacing.
 """
 
 from .answers import solver
@@ -37,6 +37,6 @@ from .scene import scene
 from .style import COLOURS, GRID, GUIDE, INK, LOOKS, MUTED, PAPER, look, series
 
 __all__ = [
-    "COLOURS", "GRID", "GUIDE", "INK", "LOOKS", "MUTED", "PAPER", "Picture", "Table", "figure", "look",
-    "note", "number", "plus_minus", "scene", "series", "solver", "table", "ticks",
+    "COLOURS", "GRID", "GUIDE", "INK", "LOOKS", "MUTED", "PAPER", "Picture", "Table", "figure",
+    "look", "note", "number", "plus_minus", "scene", "series", "solver", "table", "ticks",
 ]  # fmt: skip
