@@ -6,11 +6,10 @@ structures.
     interpreter that has it
 
 Single thread on one core.  Tungsten vacancy cells (4 x 4 x 4), EAM with a smoothstep over [4.5,
-                            5.5] A, displacements
-0.7 to 1.2 of the relaxed vacancy's plus Gaussian rattles of 0 to 0.03 A: 10 cells to fit, 10 to
-test. `pair` is `ACEBasis`'s: with 2 the sizes equal ace-jax's, which adds as many pair functions of
-its own. All fits are plain least squares to energies (weight 1/sqrt(n)) and forces, columns scaled,
-no prior; the last column adds the library's default ridge.
+5.5] A, displacements 0.7 to 1.2 of the relaxed vacancy's plus Gaussian rattles of 0 to 0.03 A: 10
+cells to fit, 10 to test. `pair` is `ACEBasis`'s: with 2 the sizes equal ace-jax's, which adds as
+many pair functions of its own. All fits are plain least squares to energies (weight 1/sqrt(n)) and
+forces, columns scaled, no prior; the last column adds the library's default ridge.
 """
 
 import argparse

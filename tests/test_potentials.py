@@ -451,10 +451,10 @@ def test_kernels_are_compiled_once_and_cached():
     """A second process loads every kernel from disk: numba counts hits, and no miss."""
     code = (
         "import numpy as np; from mlipgen.potentials import *; from mlipgen.potentials import "
-        "_pair_kernels as k\n"
+        "_pair_kernels as k, _sw_kernels as s\n"
         "for p in (EAM('W'), Toy2D(), StillingerWeber()):\n"
         "    for t in (float, complex): p.sites(np.ones((1, p.dimension), t), [0, 1])\n"
-        "for f in (k.eam_sites, k.stillinger_weber_sites):\n"
+        "for f in (k.eam_sites, s.stillinger_weber_sites):\n"
         "    print(sum(f.stats.cache_hits.values()), sum(f.stats.cache_misses.values()))\n"
     )
     for _ in range(2):

@@ -83,7 +83,7 @@ class Crystal:
 
     @cached_property
     def sublattice(self):
-        """Which atom of the *primitive* basis each basis atom is a translate of, shape (n_basis,)."""
+        """Which atom of the *primitive* basis each basis atom is a copy of, shape (n_basis,)."""
         # fcc + (1/4, 1/4, 1/4): the two sublattices differ by that shift
         if self.structure == "diamond":
             return np.rint(4 * self.basis.sum(axis=1) / self.a).astype(int) % 2

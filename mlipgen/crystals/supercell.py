@@ -45,7 +45,7 @@ class Supercell:
         return int(np.prod(self.n)) * len(self.crystal.basis)
 
     def central_site(self):
-        """A site near the middle of the cell: where point defects go, so that pictures look right."""
+        """A site near the middle of the cell: where defects go, so that pictures look right."""
         middle = self.cell.sum(axis=0) / 2
         return int(np.argmin(((self.positions - middle) ** 2).sum(axis=1).round(6)))
 

@@ -28,8 +28,8 @@ class CalculatorLandscape:
 
     @property
     def energy_noise(self) -> float:
-        """eV, of the energy of the whole cell: independent errors of its atoms, ten times over."""
-        return max(1e-10, 10.0 * self.model.noise.energy * np.sqrt(len(self.positions)))
+        """eV, of the energy of the whole cell, ten times over."""
+        return max(1e-10, 10.0 * self.model.noise.total(len(self.positions)))
 
     @property
     def force_noise(self) -> float:

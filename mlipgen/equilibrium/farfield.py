@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..crystals import minimum_image, thickness, translated, translations
-from ..potentials._pair_kernels import smoothstep
+from ..potentials._complex import smoothstep
 from ..rates import observed_rate
 
 
@@ -46,7 +46,7 @@ class FarField:
     """|D^j u| (root mean square over the sites of a bin) against the distance from the defect.
 
     distance : (n_bins,), A;  D : {j: (n_bins,)}, A, j-fold differences along the shortest lattice
-                              translations
+    translations
     """
 
     distance: np.ndarray

@@ -1,4 +1,5 @@
-"""The perfect crystal's Hessian and its inverse, the lattice Green's function, by Fourier transform.
+"""The perfect crystal's Hessian and its inverse, the lattice Green's function, by Fourier
+transform.
 
 The Green's function is the right preconditioner for a defect: a point defect changes the Hessian
 only locally, so the number of force evaluations does not grow with the cell.
@@ -50,7 +51,7 @@ class LatticeStiffness:
         return np.fft.irfftn(F, s=self.homogeneous.n, axes=self._axes).reshape(field.shape)
 
     def __call__(self, u):
-        """K u (n_sites, d), eV/A: minus the forces that hold the displacements u (n_sites, d), A."""
+        """K u (n_sites, d), eV/A, of displacements u (n_sites, d), A."""
         return self.apply(self.D, u)
 
 

@@ -20,7 +20,7 @@ class Equilibrium:
     """A relaxed configuration.
 
     positions : (n, d), A;  u : (n, d), A, displacement from the defect's starting sites, mean
-                            removed
+    removed
     site_energies : (n,), eV; one total where the model knows no others
     max_force : eV/A, largest force on an atom;  force_evaluations : int
     curvature : eV/A^2, lowest <Hv, v> / |Dv|^2: positive at a minimum; None if it was not asked for

@@ -3,10 +3,9 @@
 Newton's effectivity |D du_predicted| / |D du_measured| should be near one wherever first order
 makes sense; the linear
 one strays with the Hessian mismatch delta.  Verdicts are checked against what the relaxation really
-                                             did.
-Silicon is represented by interstitials: under Stillinger-Weber every bond of the crystal is at its
-own minimum, so a
-vacancy exerts no force and |D ubar| = 0.  Tungsten's interstitial is the <110> dumbbell: under this
+did. Silicon is represented by interstitials: under Stillinger-Weber every bond of the crystal is at
+its own minimum, so a vacancy exerts no force and |D ubar| = 0.  Tungsten's interstitial is the
+<110> dumbbell: under this
                                            potential the
 relaxed <111> dumbbell is a saddle point (negative stability constant).
 """

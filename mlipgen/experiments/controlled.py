@@ -34,10 +34,10 @@ __all__ = [
 @dataclass(frozen=True)
 class ControlledError:
     """What a known error does.  geometry, A, |D du| and energy, eV, of the nonlinear equilibrium;
-                                 the same to first order
-    (linear response with the reference's Hessian; energy at the reference equilibrium);
-    steps : Newton's steps taken;  residual : what is left of the force, relative, in the dual
-                                   norm."""
+    the same to first order (linear response with the reference's Hessian; energy at the reference
+    equilibrium);
+    steps : Newton's steps taken;  residual : what is left of the force, relative, in the dual norm.
+    """
 
     L: float
     geometry: float

@@ -62,7 +62,8 @@ def require_memory(needed: float, what: str, fix: str):
     there = available_memory()
     if needed > 0.9 * there:
         raise TooLarge(
-            f"{what} needs about {needed / 1e9:.1f} GB of memory, {there / 1e9:.1f} GB are free: {fix}"
+            f"{what} needs about {needed / 1e9:.1f} GB of memory, {there / 1e9:.1f} GB are free: "
+            f"{fix}"
         )
 
 

@@ -7,32 +7,20 @@ Each finished point is saved at once, so a killed study goes on where it was.
 import hashlib
 import json
 import pickle
-import time
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from .. import __version__
-from ..crystals import Crystal, Supercell, build_defect
-from ..generalisation.defect_error import defect_error
-from ..generalisation.reference import Reference
-from ..learning.fitting import RIDGE, assemble, fit_blocks
+from ..learning.fitting import RIDGE
 from ..learning.kinds import parse_kinds
-from ..learning.training import HELD_OUT, crystal_observations, defect_observations, held_out_set
-from ..potentials import EAM, ACEBasis, StillingerWeber, Toy2D
-from .results import point_row, write_results
+from ..learning.training import HELD_OUT
+from .prepared import Prepared, reference_potential
+from .results import write_results
 from .store import Store
 from .sweep import sweep
 
-
-def reference_potential(symbol):
-    """The reference potential of a crystal by symbol.
-
-    Stillinger-Weber for Si, EAM for the 16 metals, the two-dimensional toy for X.
-    """
-    if symbol == "X":
-        return Toy2D()
-    return StillingerWeber("Si") if symbol == "Si" else EAM(symbol)
+__all__ = ["Prepared", "Study", "reference_potential", "run_studies"]
 
 
 @dataclass(frozen=True)
@@ -211,96 +199,3 @@ class _ByKey:
 @lru_cache(maxsize=2)
 def _prepared(by_key):
     return by_key.study.prepare()
-
-
-class Prepared:
-    """What all points of a study share; blocks of observations are assembled once for each training
-    cell.
-
-    potential, crystal, basis;  reference : Reference on the test cell
-    held_out : dict kind -> Block     of the largest training cell with other rattles, of virials at
-                                      other strains and of force constants at other volumes: see
-                                      `training.held_out_set`
-    """
-
-    def __init__(self, study):
-        self.study = study
-        self.potential = study.potential or reference_potential(study.crystal)
-        self.crystal = Crystal.equilibrium(self.potential)
-        self.basis = ACEBasis(
-            study.cutoff or self.potential.cutoff,
-            max(study.degrees),
-            r0=float(self.crystal.shells[0]),
-            dimension=self.crystal.dimension,
-            pair=study.pair,
-        )
-        self.reference = Reference(
-            self.potential, build_defect(study.defect, Supercell(self.crystal, study.test_cell))
-        )
-        # the same for every cell
-        self._crystal_blocks = assemble(
-            crystal_observations(self.crystal), self.basis, self.potential
-        )
-        self.held_out = assemble(
-            held_out_set(
-                self.potential,
-                self.crystal,
-                study.defect,
-                study.largest,
-                study.count,
-                study.seed,
-                saddle=study.saddle,
-            ),
-            self.basis,
-            self.potential,
-        )
-        self._blocks = {}
-
-    def blocks(self, cell):
-        """The training blocks of one cell size: dict kind -> Block."""
-        if cell not in self._blocks:
-            s = self.study
-            observations = defect_observations(
-                self.potential, self.crystal, s.defect, cell, s.count, s.seed, saddle=s.saddle
-            )
-            self._blocks[cell] = {
-                **assemble(observations, self.basis, self.potential),
-                **self._crystal_blocks,
-            }
-        return self._blocks[cell]
-
-    def fit(self, cell, kinds, degree, **options):
-        """The fit of one grid point; `options` go to `fit_blocks` (weights, ridge)."""
-        options = {"weights": self.study.weights, "ridge": self.study.ridge, **options}
-        return fit_blocks(
-            self.blocks(cell),
-            self.basis,
-            kinds,
-            self.potential,
-            self.crystal,
-            degree=degree,
-            held_out=self.held_out,
-            **options,
-        )
-
-    def point(self, cell, kinds, degree):
-        """Fit, predict, relax: one row of the table, see `results.point_row`."""
-        start = time.perf_counter()
-        fit = self.fit(cell, kinds, degree)
-        error = defect_error(fit.model, self.reference)
-        where = {
-            "crystal": self.study.crystal,
-            "defect": self.study.defect,
-            "cell": cell,
-            "observations": kinds,
-            "degree": degree,
-            "seed": self.study.seed,
-        }
-        more = self.more(fit, error, cell)
-        return point_row(where, fit, error, time.perf_counter() - start, **more)
-
-    def more(self, fit, error, cell):
-        """Further columns for a subclass to add, from the fit, its DefectError and the
-        training-cell size.
-        """
-        return {}

@@ -12,7 +12,7 @@ from ..equilibrium import formation_energy, relax
 @dataclass(frozen=True)
 class SupercellConvergence:
     """cells : (m,);  sizes : (m,), A (d-th root of the volume);  geometry : (m,), A;  energy :
-                      (m,), eV, |E_N - E_ref|;
+    (m,), eV, |E_N - E_ref|;
     formation_energies : (m + 1,), eV, the reference cell's last"""
 
     cells: tuple

@@ -2,19 +2,18 @@
 
 Let H be the reference Hessian at ubar, f the model's forces there, du the displacement to the
 model's equilibrium.  With
-    gamma   stability: <Hv, v> >= gamma |Dv|^2              delta   Hessian mismatch |H^-1/2 (H_ML -
-            H) H^-1/2| < 1
-    |D du|  <=  <f, H^-1 f>^1/2 / (gamma^1/2 (1 - delta))                 the dual norm: sharp
-            <=  C |(1 + r) f|   / (gamma (1 - delta))                     Hardy's weight, C
-                independent of the domain
-            <=  C' |f|          / (gamma (1 - delta))                     uniform weight, C' grows
-                like the domain
+
+    gamma   stability: <Hv, v> >= gamma |Dv|^2
+    delta   Hessian mismatch |H^-1/2 (H_ML - H) H^-1/2| < 1
+
+    |D du|  <=  <f, H^-1 f>^1/2 / (gamma^1/2 (1 - delta))     the dual norm: sharp
+            <=  C |(1 + r) f|   / (gamma (1 - delta))         Hardy's weight, C bounded
+            <=  C' |f|          / (gamma (1 - delta))         uniform weight, C' grows
+
 The first line is an identity turned into an inequality: the mean of H_ML over the segment from ubar
-to the model's
-equilibrium maps du to f.  `delta` is evaluated at its start; `mismatch(..., du)` gives it at the
-                           end.
-By terms, with ubar's far field outside the training radius:  core + force constants + anharmonic
-(`Terms`).
+to the model's equilibrium maps du to f.  `delta` is evaluated at its start; `mismatch(..., du)`
+gives it at the end.  By terms, with ubar's far field outside the training radius: core + force
+constants + anharmonic (`Terms`).
 """
 
 from dataclasses import dataclass

@@ -6,8 +6,8 @@ reference as far as a k-cell and its force constants know it (`composite`).  One
     du = H_ML(u)^-1 r        geometry |D du|
     E_ML - E_ref = -( [correction of the energy at u] - 1/2 <r, du> )
 
-predicts what the candidate lacks.  kappa = |r(u + du)|_* / |r(u)|_* is the step's own error bar (one
-more call); the series in k shows what the small cell hides.  Both enter the error bar.
+predicts what the candidate lacks.  kappa = |r(u + du)|_* / |r(u)|_* is the step's own error bar
+(one more call); the series in k shows what the small cell hides.  Both enter the error bar.
 """
 
 from collections.abc import Sequence

@@ -12,7 +12,8 @@ from .prediction import basin_radius
 from .reference import Reference
 from .verdict import RELAXED, Outcome, Verdict
 
-#: Largest force left (eV/A), and as a fraction of the largest force that the relaxation starts from.
+#: Largest force left (eV/A), and as a fraction of the largest force that the relaxation starts
+#: from.
 TOLERANCE, RELATIVE_TOLERANCE = 1e-7, 1e-6
 #: Below this (eV/A) forces are round-off.
 ROUND_OFF = 1e-11

@@ -6,8 +6,9 @@ With f the model's forces at the reference equilibrium ubar, and H_ML its Hessia
     geometry |D du|                  energy   [E_ML - E_ref](ubar) - <f, du> / 2
     kappa = |f(ubar + du)|_* / |f(ubar)|_*          |f|_* = <f, G f>^(1/2)
 
-G is the lattice Green's function.  kappa is the contraction of Newton's method (Newton-Kantorovich):
-what a further step would still change, relative to the first, so the estimate is |D du| (1 +- kappa).
+G is the lattice Green's function.  kappa is the contraction of Newton's method
+(Newton-Kantorovich): what a further step would still change, relative to the first, so the estimate
+is |D du| (1 +- kappa).
 """
 
 from dataclasses import dataclass, field

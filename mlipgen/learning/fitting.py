@@ -22,8 +22,8 @@ RIDGE = 1e-6
 class Block:
     """All observations of one kind, as the R-factor of [A y].
 
-    R : (min(rows, K + 1), K + 1);  rows : int;  groups : int, number of configurations;
-                                    target_norm : |y|
+    R : (min(rows, K + 1), K + 1);  rows : int;  groups : int, number of configurations; target_norm
+    : |y|
     """
 
     kind: str

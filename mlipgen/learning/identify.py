@@ -68,7 +68,7 @@ def identifiability(blocks, kinds, prior, S, size, tolerance=None):
 
     blocks : dict kind -> Block;  kinds : sequence of str;  prior : (K,) diagonal of Gamma
     S : (K, K), see `defect_response`;  size : float, eV, largest |Gamma theta| of a plausible
-                                        change (that of a fitted model, say)
+    change (that of a fitted model, say)
     tolerance : dict kind -> float     overrides of the kinds' own: 1 meV, 1 meV/A, 1 meV, 1 meV/A^2
     """
     tolerance = {**default_tolerances(), **(tolerance or {})}

@@ -2,77 +2,17 @@
 neighbour vectors.
 
 Every kernel runs for real and for complex neighbour vectors through the same lines, so that a
-complex step gives second
-derivatives free of cancellation.  Comparisons therefore look at `.real`, and reciprocals, roots and
-                                   exponentials of complex
-numbers are written out (`_inverse`, `_root`, `_exp`): the general-purpose ones guard against
-overflows that cannot occur
-here and cost more than the rest of a pair.  Loops run in parallel over sites and release the GIL.
+complex step gives second derivatives free of cancellation.  Comparisons therefore look at `.real`,
+and reciprocals, roots and exponentials of complex numbers are written out: the general-purpose ones
+guard against overflows that cannot occur here.  Loops run in parallel and release the GIL.
 """
 
 import math
 
 import numpy as np
-from numba import njit, prange, types
-from numba.extending import overload
+from numba import njit, prange
 
-
-def _inverse(z):
-    return 1.0 / z
-
-
-def _root(z):
-    return np.sqrt(z)
-
-
-def _exp(z):
-    return np.exp(z)
-
-
-@overload(_inverse, inline="always")
-def _inverse_overload(z):
-    if isinstance(z, types.Complex):
-
-        def complex_inverse(z):
-            scale = 1.0 / (z.real * z.real + z.imag * z.imag)
-            return complex(z.real * scale, -z.imag * scale)
-
-        return complex_inverse
-    return lambda z: 1.0 / z
-
-
-@overload(_root, inline="always")
-def _root_overload(z):
-    if isinstance(z, types.Complex):
-        # right half plane: squared distances have a positive real part
-        def complex_root(z):
-            real = math.sqrt(0.5 * (math.sqrt(z.real * z.real + z.imag * z.imag) + z.real))
-            return complex(real, 0.5 * z.imag / real)
-
-        return complex_root
-    return lambda z: math.sqrt(z)
-
-
-@overload(_exp, inline="always")
-def _exp_overload(z):
-    if isinstance(z, types.Complex):
-
-        def complex_exp(z):
-            size = math.exp(z.real)
-            return complex(size * math.cos(z.imag), size * math.sin(z.imag))
-
-        return complex_exp
-    return lambda z: math.exp(z)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def smoothstep(t):
-    """C3 step s(t) = t^4 (35 - 84 t + 70 t^2 - 20 t^3) rising from 0 to 1 over 0 < t < 1, and
-    ds/dt.
-    """
-    s = t * t * t * t * (35.0 + t * (-84.0 + t * (70.0 - 20.0 * t)))
-    b = t * (1.0 - t)
-    return s, 140.0 * b * b * b
+from ._complex import _exp, _inverse, _root, smoothstep
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -225,69 +165,6 @@ def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
             scale = G[p, 0] + dF * G[p, 1]
             for c in range(d):
                 G[p, c] = scale * R[p, c]
-
-
-@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
-def stillinger_weber_sites(R, offsets, par, p_power, q_power, V, G):
-    """Half the pair energies and all triples centred at the site; par = (epsilon, sigma, a, lambda,
-    gamma, cos0, A, B).
-    """
-    epsilon, sigma, a, lam, gamma, cos0, A, B = par
-    cutoff = a * sigma
-    for i in prange(len(offsets) - 1):
-        start, end = offsets[i], offsets[i + 1]
-        energy = V[i] * 0.0
-        near = np.empty(end - start, np.int64)
-        h = np.empty(end - start, R.dtype)  # exp(gamma sigma / (r - a sigma))
-        inv = np.empty(end - start, R.dtype)  # 1 / r
-        dlog = np.empty(end - start, R.dtype)  # d log(h) / dr
-        n = 0
-        for p in range(start, end):
-            for c in range(3):
-                G[p, c] = 0.0
-            r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1] + R[p, 2] * R[p, 2]
-            if r2.real >= cutoff * cutoff:
-                continue
-            r = _root(r2)
-            if r.real >= cutoff:
-                continue
-            inv_r = _inverse(r)
-            gap = _inverse(r - cutoff)
-            x = sigma * inv_r
-            xp = x**p_power
-            xq = x**q_power
-            tail = _exp(sigma * gap)
-            phi = A * epsilon * (B * xp - xq) * tail
-            dphi = (
-                A * epsilon * (q_power * xq - p_power * B * xp) * inv_r * tail
-                - phi * sigma * gap * gap
-            )
-            energy += 0.5 * phi
-            for c in range(3):
-                G[p, c] = 0.5 * dphi * inv_r * R[p, c]
-            near[n] = p
-            h[n] = _exp(gamma * sigma * gap)
-            dlog[n] = -gamma * sigma * gap * gap
-            inv[n] = inv_r
-            n += 1
-        for s in range(n):
-            j = near[s]
-            for t in range(s):
-                k = near[t]
-                both = inv[s] * inv[t]
-                cos = (R[j, 0] * R[k, 0] + R[j, 1] * R[k, 1] + R[j, 2] * R[k, 2]) * both
-                excess = cos - cos0
-                weight = lam * epsilon * h[s] * h[t]
-                term = weight * excess * excess
-                d_cos = 2.0 * weight * excess
-                energy += term
-                along_j = (term * dlog[s] - d_cos * cos * inv[s]) * inv[s]
-                along_k = (term * dlog[t] - d_cos * cos * inv[t]) * inv[t]
-                cross = d_cos * both
-                for c in range(3):
-                    G[j, c] += along_j * R[j, c] + cross * R[k, c]
-                    G[k, c] += along_k * R[k, c] + cross * R[j, c]
-        V[i] = energy
 
 
 @njit(cache=True, nogil=True)

@@ -92,7 +92,7 @@ class EAM(SitePotential):
     sites.__doc__ = SitePotential.sites.__doc__
 
     def pair(self, r):
-        """Faded pair energy phi(r) and phi'(r); r any shape (A), results of that shape (eV, eV/A)."""
+        """Faded pair energy phi(r) and phi'(r); r any shape (A), results alike (eV, eV/A)."""
         r, shape = _flat(r)
         table = kernels.zhou_radial_table(r, self._radial)
         return table[0].reshape(shape), table[1].reshape(shape)
@@ -106,7 +106,7 @@ class EAM(SitePotential):
         return table[2].reshape(shape), table[3].reshape(shape)
 
     def embedding(self, rho):
-        """Blended embedding energy F(rho) and F'(rho); rho any shape, results of that shape (eV)."""
+        """Blended embedding energy F(rho) and F'(rho), eV; rho any shape, results alike."""
         rho, shape = _flat(rho)
         table = kernels.zhou_embedding_table(rho, self._embedding)
         return table[0].reshape(shape), table[1].reshape(shape)

@@ -2,8 +2,7 @@
 
 A potential is one thing: the energy V_i of each site and its gradient with respect to the vectors
 R = r_j - r_i to the site's neighbours.  Forces, virials, force constants and elastic constants are
-                                         derived from that elsewhere,
-for all potentials alike.  Units eV and angstrom.
+derived from that elsewhere, for all potentials alike.  Units eV and angstrom.
 """
 
 import numpy as np

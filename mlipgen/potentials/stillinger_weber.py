@@ -1,6 +1,6 @@
 """Silicon of Stillinger and Weber (1985)."""
 
-from . import _pair_kernels as kernels
+from . import _sw_kernels as kernels
 from .site import SitePotential
 
 

@@ -1,0 +1,1 @@
+"""What `mlipgen ...` on the command line does, one module for each command."""

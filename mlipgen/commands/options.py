@@ -1,0 +1,111 @@
+"""Options that several commands share, and the types of their values."""
+
+import argparse
+import sys
+
+
+def sizes(text):
+    """ "3,4,4x4x6" -> (3, 4, (4, 4, 6))."""
+    try:
+        return tuple(size(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a list of cell sizes; write for example 3,4,5 or 3x3x4,4x4x5"
+        ) from None
+
+
+def size(text):
+    """ "6" -> 6, "6x6x8" -> (6, 6, 8)."""
+    parts = text.lower().split("x")
+    if not all(p.strip().isdecimal() and int(p) > 0 for p in parts) or len(parts) > 3:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no cell size; write a positive integer or for example 6x6x8"
+        )
+    numbers = tuple(int(p) for p in parts)
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def integers(text):
+    return tuple(positive(part) for part in text.split(","))
+
+
+def positive(text):
+    if not text.strip().isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)
+
+
+def length(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1e3:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return value
+
+
+def observations(text):
+    from ..learning import parse_kinds
+
+    try:
+        for part in text.split(","):
+            parse_kinds(part)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return tuple(text.split(","))
+
+
+def symbol(text):
+    from ..experiments.study import reference_potential
+
+    try:
+        reference_potential(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def common_options():
+    from ..crystals import DEFECTS
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--crystal",
+        type=symbol,
+        default="W",
+        help="chemical symbol: one of the 16 EAM metals, or Si (default W)",
+    )
+    common.add_argument(
+        "--defect", choices=list(DEFECTS), default="vacancy", help="point defect (default vacancy)"
+    )
+    common.add_argument(
+        "--potential",
+        metavar="NAME",
+        help="another source of labels than the crystal's own potential: a model file (.json), "
+        "an entry of a file of calculators (calculators.yaml:name), or file.py:name",
+    )
+    return common
+
+
+def potential_of(options):
+    """The potential that was asked for and its crystal."""
+    from ..crystals import Crystal
+    from ..experiments.study import reference_potential
+
+    if options.potential is None:
+        potential = reference_potential(options.crystal)
+        return potential, Crystal.equilibrium(potential)
+    from ..potentials.naming import load_potential
+
+    potential = load_potential(options.potential, options.crystal)
+    return potential, Crystal.equilibrium(potential)
+
+
+def announce(count, memory, seconds, what):
+    """Say what a long run will take before it begins."""
+    if seconds > 20:
+        print(
+            f"{count:,} {what}: about {seconds / 60:.0f} min and {memory / 1e9:.1f} GB",
+            file=sys.stderr,
+        )
