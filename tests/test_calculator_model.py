@@ -17,9 +17,10 @@ from mlipgen.equilibrium.calculator_landscape import CalculatorLandscape
 from mlipgen.failures import NotFinite
 from mlipgen.learning import Configuration, Energy, ForceConstants, Forces, Virial
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D, elastic_tensor, force_constants
-from mlipgen.potentials.calculator_model import CalculatorModel, Noise, balanced_step
+from mlipgen.potentials.calculator_model import CalculatorModel
 from mlipgen.potentials.derivatives import aligned
 from mlipgen.potentials.finite_differences import displacements
+from mlipgen.potentials.noise import Noise, balanced_step, rounding
 from mlipgen.potentials.phonopy_files import read_phonopy
 
 POTENTIALS = {
@@ -222,6 +223,15 @@ def test_noise_is_measured_and_sets_the_step():
     _, exact, crystal = models("W", supercell=4)
     a, b = aligned([exact.force_constants(crystal), model.force_constants(crystal)], crystal)
     assert 1e-4 < np.abs(a.K - b.K).max() < 5e-2
+
+
+def test_rounding_is_known_by_the_digits():
+    values = np.random.default_rng(0).standard_normal((4, 30)) * 100
+    size = np.abs(values).max()
+    assert rounding(values) == pytest.approx(2.0**-52 * size / 12**0.5)
+    assert rounding(values.astype(np.float32)) == pytest.approx(2.0**-23 * size / 12**0.5)
+    assert rounding(values.round(5)) == pytest.approx(1e-5 / 12**0.5)
+    assert Noise(1e-6, 0.0, 1e-8).total(400) == pytest.approx(20e-6 + 4e-6)
 
 
 def test_calculations_are_counted_and_positions_that_stay_cost_none():

@@ -7,8 +7,6 @@ Everything else that a site potential gives exactly is derived from these by cen
 (stress, energies of the atoms).
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import atomic_numbers, reference_states
@@ -19,23 +17,13 @@ from ..failures import NotFinite
 from . import strained
 from .derivatives import ForceConstantTable
 from .finite_differences import supercell_force_constants
-from .strained import balanced_step
+from .noise import Noise, balanced_step, measured_noise
 
 #: A, thickness of the supercell for force constants where the cutoff is not known.
 DEFAULT_THICKNESS = 12.0
 #: eV/A^4, size of third derivatives of forces in displacements: what a step is balanced with.
 #: Metals and silicon are within a factor of ten.
 THIRD_DERIVATIVE = 100.0
-
-
-class Noise(NamedTuple):
-    """What repeats of one and the same calculation differ by.
-
-    energy : eV, of an atom;  force : eV/A, of a component
-    """
-
-    energy: float
-    force: float
 
 
 class CalculatorModel:
@@ -209,26 +197,6 @@ class CalculatorModel:
     def step(self) -> float:
         """A, of central differences of forces; `balanced_step` of their noise."""
         return self._step or balanced_step(self.noise.force, THIRD_DERIVATIVE)
-
-
-def measured_noise(model: CalculatorModel, cell: Supercell, draws: int = 3, seed: int = 0) -> Noise:
-    """Spread of energies and forces over translations of the whole, which change nothing.
-
-    Atoms of the perfect cell are displaced by about 0.02 A, so that forces do not vanish; then all
-    move together by random vectors.  Costs `draws` + 1 calculations.
-    """
-    rng = np.random.default_rng(seed)
-    x = cell.positions + 0.02 * rng.standard_normal(cell.positions.shape)
-    shifts = [np.zeros(model.dimension), *rng.uniform(-1, 1, (draws, model.dimension))]
-    energies, forces = zip(*(model.evaluate(x + s, cell.cell) for s in shifts))
-    totals = np.array([e.sum() for e in energies])
-    spread = lambda values: float(np.sqrt(np.mean((values - values.mean(axis=0)) ** 2)))
-    # totals add up the errors of their atoms, which are taken as independent
-    smallest = np.finfo(float).eps
-    return Noise(
-        max(spread(totals) / np.sqrt(len(cell)), smallest * abs(totals[0]) / len(cell)),
-        max(spread(np.array(forces)), smallest),
-    )
 
 
 def _repeated(crystal, thick):

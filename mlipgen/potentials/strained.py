@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..crystals import Crystal, Supercell
+from .noise import balanced_step
 
 if TYPE_CHECKING:
     from .calculator_model import CalculatorModel
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 #: eV, sizes of third derivatives of an atom's energy in strains, and of fourth: what steps are
 #: balanced with.  Metals and silicon are within a factor of ten.
 THIRD, FOURTH = 100.0, 1000.0
-
-
-def balanced_step(noise: float, third_derivative: float) -> float:
-    """Step of a central difference: h^2/6 f''' = noise / (2 h), so h = (3 noise / f''')^(1/3)."""
-    return float(np.clip((3.0 * noise / third_derivative) ** (1 / 3), 1e-6, 0.05))
 
 
 def pressure_work(model: "CalculatorModel", crystal: Crystal) -> np.ndarray:
@@ -116,7 +112,7 @@ def _strain_gradient(model, cell, x, box):
 
 
 def _strain_step(model, cell):
-    return balanced_step(model.noise.energy / np.sqrt(len(cell)), THIRD)
+    return balanced_step(model.noise.total(len(cell)) / len(cell), THIRD)
 
 
 def _outer_step(model, crystal):
@@ -124,7 +120,7 @@ def _outer_step(model, crystal):
     cell = model.perfect(crystal)
     if model.stress(cell.positions, cell.cell) is None:
         h = _strain_step(model, cell)
-        noise = model.noise.energy / (np.sqrt(len(cell)) * h)
+        noise = model.noise.total(len(cell)) / (len(cell) * h)
     else:
         noise = model.noise.force * crystal.a
     return balanced_step(noise, FOURTH)
