@@ -91,6 +91,28 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """What the composite adds to the candidate, in its three parts, all on the large domain.
+
+    far : 1/2 <dK p, p>;  core : [E_ref - E_ML](x_k);  near : 1/2 <dK_k p_k, p_k>, taken off
+    """
+
+    far: Part
+    core: Part
+    near: Part
+
+    @property
+    def energy(self) -> float:
+        """eV, of the formation energy."""
+        return self.far.energy + self.core.energy - self.near.energy
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """(n, d), eV/A."""
+        return self.far.gradient + self.core.gradient - self.near.gradient
+
+
+@dataclass(frozen=True)
 class Tables:
     """Force constants of both models, each of its own perfect crystal."""
 
@@ -159,15 +181,13 @@ class Composite:
         self._surface = landscape(candidate, domain.cell, domain.positions, skin=0.4)
         self.calls = 0
 
-    def correction(self, u) -> Part:
-        """All but E_ML: what one call of the reference on the small cell adds at u (n, d), A.
-
-        energy : eV, of the formation energy;  gradient : (n, d), eV/A
-        """
+    def correction(self, u) -> Correction:
+        """All but E_ML: what one call of the reference on the small cell adds at u (n, d), A."""
         uk = self.R @ u
-        far, near, core = self._far(u), self._near(uk), self._core(uk)
-        energy = far.energy + core.energy - near.energy
-        return Part(energy, far.gradient + self.R.T @ (core.gradient - near.gradient))
+        core, near = (
+            Part(part.energy, self.R.T @ part.gradient) for part in (self._core(uk), self._near(uk))
+        )
+        return Correction(self._far(u), core, near)
 
     def _core(self, uk):
         """[E_ref - E_ML] on the small cell, of formation energies."""
@@ -183,7 +203,7 @@ class Composite:
             gradient = gradient - sign * f
         return Part(energy, gradient)
 
-    def forces(self, u, correction: Part | None = None):
+    def forces(self, u, correction: Correction | None = None):
         """Forces (n, d) of the composite at u, eV/A, mean removed."""
         correction = correction or self.correction(u)
         f = self._surface.evaluate(self.domain.positions + u)[1] - correction.gradient

@@ -18,7 +18,7 @@ import numpy as np
 from ..crystals import Crystal
 from ..equilibrium import EnergyNorm, LatticeGreen, linear_response, relax
 from ..failures import NoEquilibrium
-from .composite import Composite, HarmonicMismatch, Tables, same_defect
+from .composite import Composite, Correction, HarmonicMismatch, Tables, same_defect
 from .prediction import KAPPA_LIMIT, SECOND_STEP, basin_radius
 from .verdict import APPLIES, Outcome, Verdict
 
@@ -31,6 +31,7 @@ class ForecastStep:
     geometry : A, |D du|;  energy : eV, E_ML - E_ref of the formation energy
     kappa : what Newton's method leaves, relative;  du : (n, d), A
     residual : (n, d), eV/A, the reference's forces at the candidate's equilibrium
+    correction : what they and the energy are put together from
     """
 
     k: int | tuple
@@ -41,6 +42,7 @@ class ForecastStep:
     kappa: float
     du: np.ndarray = field(repr=False)
     residual: np.ndarray = field(repr=False)
+    correction: Correction = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ def _step(composite, u, P, norm, k, rtol):
         kappa=kappa,
         du=du,
         residual=r,
+        correction=here,
     )
 
 
