@@ -16,7 +16,9 @@ def parser():
         description="Fit a machine-learned potential on small cells; predict and measure "
         "its error on a defect in a far larger one. Units: eV, angstrom.",
     )
-    commands = main.add_subparsers(dest="command", required=True, metavar="command")
+    commands = main.add_subparsers(
+        dest="command", required=True, metavar="{%s}" % ",".join(COMMANDS)
+    )
     common = common_options()
     for command in COMMANDS.values():
         command.add(commands, common)

@@ -117,3 +117,55 @@ def test_installed_command():
         and done.stderr.startswith("mlipgen relax: ")
         and done.stderr.count("\n") == 1
     )
+
+
+@pytest.mark.parametrize(
+    "arguments, wanted",
+    [
+        (["relax", "--cell", "300"], ["54,000,000", "memory", "smaller cell"]),
+        (["study", "--test-cell", "300", "--out", "x"], ["memory", "smaller cell"]),
+        (["study", "--degree", "60", "--out", "x"], ["degree 60", "memory", "lower degree"]),
+        (["study", "--ridge", "inf", "--out", "x"], ["ridge = inf"]),
+        (["study", "--ridge", "1e300", "--out", "x"], ["ridge = 1e+300"]),
+        (["study", "--cutoff", "nan", "--out", "x"], ["--cutoff", "'nan'"]),
+        (["study", "--cells", "3x3", "--out", "x", "--degree", "6"], ["3"]),
+        (["relax", "--tolerance", "nan"], ["tolerance = nan"]),
+    ],
+)
+def test_what_cannot_be_is_refused_before_it_is_begun(
+    capsys, tmp_path, monkeypatch, arguments, wanted
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = run(capsys, *arguments)
+    assert status == 2 and not out and "Traceback" not in err
+    for text in wanted:
+        assert text in err
+
+
+@pytest.mark.parametrize("where", ["file", "file/below", "x" * 300, "/proc/nowhere"])
+def test_results_that_cannot_be_kept(capsys, tmp_path, monkeypatch, where):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("here")
+    arguments = ["study", "--cells", "3", "--test-cell", "4", "--degree", "4", "--out", where]
+    status, out, err = run(capsys, *arguments)
+    assert status == 2 and not out and "Traceback" not in err
+    assert "cannot keep results" in err and "give a folder" in err
+
+
+def test_anisotropic_cells_and_a_cutoff_of_its_own(capsys, tmp_path):
+    """Force constants too, though the fit reaches less far than the reference."""
+    arguments = ["study", "--cells", "3x3x4", "--test-cell", "4x4x5", "--degree", "6"]
+    arguments += ["--cutoff", "4.0", "--observations", "EF+FC", "--count", "4", "--quiet"]
+    status, out, err = run(capsys, *arguments, "--out", str(tmp_path))
+    assert status == 0 and "1 points" in out and not err
+    (row,) = json.loads((tmp_path / "study.json").read_text())["rows"]
+    assert row["cell"] == [3, 3, 4] and row["fit_force_constants"] > 0
+
+
+def test_the_silicon_vacancy_has_no_displacement_to_compare_with(capsys, tmp_path):
+    arguments = ["study", "--crystal", "Si", "--cells", "2", "--test-cell", "3", "--degree", "6"]
+    arguments += ["--observations", "EF", "--count", "4", "--quiet", "--out", str(tmp_path)]
+    status, _, err = run(capsys, *arguments)
+    assert status == 0 and not err
+    (row,) = json.loads((tmp_path / "study.json").read_text())["rows"]
+    assert row["relative_error"] is None

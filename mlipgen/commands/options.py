@@ -10,7 +10,7 @@ def sizes(text):
         return tuple(size(part) for part in text.split(","))
     except argparse.ArgumentTypeError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a list of cell sizes; write for example 3,4,5 or 3x3x4,4x4x5"
+            f"{text!r} is no list of positive integers; write cell sizes as 3,4,5 or 3x3x4,4x4x5"
         ) from None
 
 
@@ -26,7 +26,13 @@ def size(text):
 
 
 def integers(text):
-    return tuple(positive(part) for part in text.split(","))
+    """ "6,8" -> (6, 8)."""
+    try:
+        return tuple(positive(part) for part in text.split(","))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of positive integers; write for example 6,8,10"
+        ) from None
 
 
 def positive(text):
