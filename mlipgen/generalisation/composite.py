@@ -43,7 +43,9 @@ def restriction(large: Defect, small: Defect) -> csr_matrix:
     """R (n_small, n_large): the displacement of a small cell's atoms from those of the large domain
     that stand where they stand, seen from the defect.
 
-    Atoms on the small cell's boundary have several images there: their mean.
+    Atoms on the small cell's boundary have several images there: their mean.  Where the defects
+    stand on the two sublattices of a crystal that inversion exchanges (diamond: cells of odd and of
+    even size), one is seen through the inversion: the entries are negative.
 
     Raises
     ------
@@ -53,24 +55,32 @@ def restriction(large: Defect, small: Defect) -> csr_matrix:
     where = scale * minimum_image(large.positions - large.centre, large.cell)
     own = minimum_image(small.positions - small.centre, small.cell)
     images = np.stack(np.meshgrid(*[[-1, 0, 1]] * large.crystal.dimension, indexing="ij"), -1)
-    tree = cKDTree(where)
-    rows, columns = [], []
     candidates = own[:, None] + images.reshape(-1, own.shape[1]) @ small.cell
-    distance = np.linalg.norm(candidates, axis=2)
-    for atom in range(len(own)):
-        near = candidates[atom][distance[atom] < distance[atom].min() + 1e-6]
-        gap, match = tree.query(near, distance_upper_bound=1e-4 * small.crystal.a)
-        match = match[np.isfinite(gap)]
-        if not len(match):
-            raise ValueError(
-                f"the {small.name} in {small.homogeneous.n} cells has an atom at "
-                f"{own[atom].round(3).tolist()} A that the domain of {large.homogeneous.n} cells "
-                "lacks: check cells must be smaller than the domain, with the same defect"
-            )
-        rows += [atom] * len(match)
-        columns += match.tolist()
-    weights = 1.0 / np.bincount(rows)[rows]
-    return csr_matrix((weights, (rows, columns)), shape=(len(small), len(large)))
+    lost = []
+    for sign in (1.0, -1.0):
+        R, missing = _matched(candidates, sign * where, 1e-4 * small.crystal.a)
+        if not len(missing):
+            return sign * R
+        lost.append(missing)
+    raise ValueError(
+        f"the {small.name} in {small.homogeneous.n} cells has an atom at "
+        f"{own[min(lost, key=len)[0]].round(3).tolist()} A that the domain of "
+        f"{large.homogeneous.n} cells lacks: check cells must be smaller than the domain, with the "
+        "same defect"
+    )
+
+
+def _matched(candidates, where, limit):
+    """The mean over those of each atom's nearest images `candidates` (n, images, d) that stand at
+    one of the places `where`: a matrix (n, n_places), and the atoms that stand nowhere.
+    """
+    tree, distance = cKDTree(where), np.linalg.norm(candidates, axis=2)
+    atom, image = np.nonzero(distance < distance.min(axis=1, keepdims=True) + 1e-6)
+    gap, place = tree.query(candidates[atom, image], distance_upper_bound=limit)
+    atom, place = atom[np.isfinite(gap)], place[np.isfinite(gap)]
+    count = np.bincount(atom, minlength=len(candidates))
+    R = csr_matrix((1.0 / count[atom], (atom, place)), shape=(len(candidates), len(where)))
+    return R, np.flatnonzero(count == 0)
 
 
 def embed(equilibrium, large: Defect) -> np.ndarray:
