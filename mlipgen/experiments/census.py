@@ -1,13 +1,11 @@
 """How good is the prediction?  A census of fits, each predicted, relaxed and compared.
 
 Newton's effectivity |D du_predicted| / |D du_measured| should be near one wherever first order
-makes sense; the linear
-one strays with the Hessian mismatch delta.  Verdicts are checked against what the relaxation really
-did. Silicon is represented by interstitials: under Stillinger-Weber every bond of the crystal is at
-its own minimum, so a vacancy exerts no force and |D ubar| = 0.  Tungsten's interstitial is the
-<110> dumbbell: under this
-                                           potential the
-relaxed <111> dumbbell is a saddle point (negative stability constant).
+makes sense; the linear one strays with the Hessian mismatch delta.  Verdicts are checked against
+what the relaxation really did.  Silicon is represented by interstitials: under Stillinger-Weber
+every bond of the crystal is at its own minimum, so a vacancy exerts no force and |D ubar| = 0.
+Tungsten's interstitial is the <110> dumbbell: under this potential the relaxed <111> dumbbell is a
+saddle point (negative stability constant).
 """
 
 from dataclasses import dataclass, replace
@@ -38,8 +36,8 @@ BOUNDS = ("dual", "terms", "hardy", "uniform")
 @dataclass(frozen=True)
 class CensusStudy(Study):
     """A study whose points also carry `mismatch`, delta = |H^-1/2 (H_ML - H) H^-1/2|, the four
-    bounds on the geometry error, A
-    (None when delta >= 1: there is no bound), and `linear_distance`."""
+    bounds on the geometry error, A (None when delta >= 1: there is no bound), `linear_distance`,
+    and `newton_distance`, which is `prediction_distance` also where the prediction was refused."""
 
     def prepare(self):
         return _Prepared(self)
@@ -55,6 +53,7 @@ class _Prepared(Prepared):
         row = {
             "mismatch": None,
             "linear_distance": error.linear_distance,
+            "newton_distance": error.distance,
             **{f"bound_{name}": None for name in BOUNDS},
         }
         try:
