@@ -1,5 +1,6 @@
 # make book     build the book into _build/html          make live      open the chapters in JupyterLab
 # make test     unit tests, chapters, built pages        make refresh   execute the chapters in place (stored outputs)
+# make check    lint, types, spelling, quick unit tests
 # make clean    remove everything that was built, the virtual environment included
 # Each starts by setting up .venv (once: about two minutes, 1 GB).
 PYTHON ?= python3
@@ -12,10 +13,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 book test refresh: export NUMBA_NUM_THREADS = 1
 book test refresh: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test live refresh clean setup javascript
+.PHONY: help book test check live refresh clean setup javascript
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 $(STAMP): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: sudo apt-get install python3 python3-venv"; exit 1; }
@@ -31,6 +32,14 @@ setup: $(STAMP)
 
 javascript: $(STAMP)
 	@$(BIN)/python book/_tools/vendor.py
+
+check: $(STAMP)
+	@echo "Lint, types, spelling, quick unit tests (under two minutes) ..."
+	$(BIN)/ruff check mlipgen tests benchmarks book/_tools
+	$(BIN)/ruff format --check mlipgen tests benchmarks book/_tools
+	$(BIN)/mypy mlipgen
+	$(BIN)/python -m codespell_lib
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not slow"
 
 book: javascript
 	@$(BIN)/python book/_tools/build.py

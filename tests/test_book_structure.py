@@ -76,6 +76,7 @@ def test_table_of_contents_lists_every_page_once():
     files = listed()
     assert len(files) == len(set(files))
     pages = {str(p.relative_to(ROOT).with_suffix("")) for p in [*CHAPTERS, *BOOK.glob("*.md")]}
+    files = [f for f in files if not f.startswith("book/api/")]  # made from the docstrings
     assert set(files) == pages, (
         f"only in _toc.yml: {set(files) - pages}; missing there: {pages - set(files)}"
     )

@@ -15,6 +15,8 @@ import sys
 import time
 from pathlib import Path
 
+import api
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
 PAGES = BUILD / "html"
@@ -87,6 +89,7 @@ def main():
         )
     else:
         print("Building the book: executing only chapters that changed ...", flush=True)
+    api.main()
     command = [
         str(Path(sys.executable).parent / "jupyter-book"),
         "build",

@@ -6,10 +6,11 @@ Each finished point is saved at once, so a killed study goes on where it was.
 
 import hashlib
 import json
-import pickle
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from .. import __version__
 from ..learning.fitting import RIDGE
@@ -140,12 +141,17 @@ def run_studies(studies, folders, progress=False, executor=None):
 
 
 def _fingerprint(potential):
-    """A text that is the same for the same potential in every process."""
+    """A text that is the same for the same potential in every process: what it says of some
+    neighbourhoods.
+    """
     if hasattr(potential, "fingerprint"):
         return str(potential.fingerprint)
-    own = potential.to_dict() if hasattr(potential, "to_dict") else None
-    digest = hashlib.sha256(json.dumps(own).encode() if own else pickle.dumps(potential))
-    return f"{type(potential).__name__} {digest.hexdigest()[:16]}"
+    d = getattr(potential, "dimension", 3)
+    R = np.random.default_rng(0).normal(size=(12, d))
+    R *= potential.cutoff * np.linspace(0.5, 0.95, 12)[:, None] / np.linalg.norm(R, axis=1)[:, None]
+    V, G = potential.sites(R, np.array([0, 5, 12]))
+    digest = hashlib.sha256(" ".join(f"{x:.9e}" for x in (*V, *G.ravel())).encode())
+    return f"{type(potential).__name__} {potential.cutoff:g} {digest.hexdigest()[:16]}"
 
 
 def _sizes(cell):
