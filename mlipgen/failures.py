@@ -32,6 +32,10 @@ class TooLarge(ValueError):
     """What was asked for does not fit into this machine's memory."""
 
 
+class CalculatorDied(RuntimeError):
+    """The process of a calculator ended without an answer."""
+
+
 class Unfitted(ValueError):
     """There is nothing to fit, or the model was never fitted."""
 

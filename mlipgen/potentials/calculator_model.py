@@ -7,6 +7,8 @@ Everything else that a site potential gives exactly is derived from these by cen
 (stress, energies of the atoms).
 """
 
+import uuid
+
 import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.data import atomic_numbers, reference_states
@@ -44,6 +46,9 @@ class CalculatorModel:
     step : float, A                 of central differences of forces; default from the noise
     supercell : int or tuple        unit cells for force constants; default as many as make it four
                                     cutoffs thick, or `DEFAULT_THICKNESS`
+    fingerprint : str               the same for the same calculator in every process; default: one
+                                    that no other has, so that nothing stored is taken for its own
+    level_of_theory : str           what it imitates, or computes
 
     Attributes
     ----------
@@ -63,6 +68,8 @@ class CalculatorModel:
         step: float | None = None,
         noise: tuple[float, float] | None = None,
         supercell: int | tuple[int, ...] | None = None,
+        fingerprint: str | None = None,
+        level_of_theory: str | None = None,
     ):
         self.calculator, self.symbol, self.cutoff = calculator, symbol, float(cutoff)
         self.structure, self.a0_guess = _natural_lattice(symbol, structure, a0_guess)
@@ -70,6 +77,8 @@ class CalculatorModel:
             self.dimension = 2
         self.name = name or type(calculator).__name__
         self._step, self._noise, self._supercell = step, noise and Noise(*noise), supercell
+        self.fingerprint = fingerprint or f"{self.name} {uuid.uuid4().hex[:16]}"
+        self.level_of_theory = level_of_theory
         self.calls = self.atoms_calls = 0
         self._atoms, self._energies, self._tables = None, {}, {}
 
