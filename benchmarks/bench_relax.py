@@ -28,7 +28,8 @@ def main(n=16):
     for _ in range(3):
         defect = vacancy(Supercell(crystal, n))
         start = time.process_time()
-        found = relax(potential, defect, tolerance=1e-7)
+        # what the peers do: no look at the curvature
+        found = relax(potential, defect, tolerance=1e-7, saddle="ignore")
         ours.append(time.process_time() - start)
     print(f"W vacancy, {n}^3 cells, {len(defect)} atoms, largest force below 1e-7 eV/A")
     print(

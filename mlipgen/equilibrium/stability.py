@@ -93,21 +93,13 @@ def lowest_curvature(hessian, gram, preconditioner, start, tolerance=0.01) -> Cu
 
 
 def curvature_at(model, equilibrium, green=None) -> Curvature:
-    """`lowest_curvature` of a model at its own equilibrium, from random forces on the core.
-
-    A force evaluation a product: at an equilibrium H v = -f(x + h v) / h up to O(h).
-    """
+    """`lowest_curvature` of a model at its own equilibrium, from random forces on the core."""
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
-    surface = landscape(model, defect.cell, x)
-    rest = surface.evaluate()[1]
-
-    def product(v):
-        h = 1e-4 / np.abs(v).max()
-        return (rest - surface.displaced(h * v)) / h
-
+    surface = landscape(model, defect.cell, x, skin=0.1)
+    hessian = surface.quick_hessian(x, surface.evaluate()[1])
     start = [P(f) for f in core_forces(defect, 2)]
-    return lowest_curvature(product, EnergyNorm(equilibrium).gram, P, start)
+    return lowest_curvature(hessian, EnergyNorm(equilibrium).gram, P, start)
 
 
 def stability_constant(potential, equilibrium, green=None, **options):

@@ -132,7 +132,8 @@ def _judge(surface, reference, du, kappa):
         return Verdict(Outcome.LEFT, why), np.nan
     x = reference.equilibrium.positions
     try:
-        curvature = reference.lowest_curvature(surface.hessian(x + du)).value
+        hessian = surface.quick_hessian(x + du, surface.evaluate(x + du)[1])
+        curvature = reference.lowest_curvature(hessian).value
     except NotConverged as error:
         return Verdict(Outcome.SADDLE, f"not shown to be one: {error}"), np.nan
     if not curvature > 0:
