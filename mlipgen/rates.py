@@ -61,8 +61,8 @@ def observed_rate(L: Sequence[float], errors: Sequence[float]) -> tuple[float, f
 
     Raises ValueError for fewer than three points or errors that are not positive.
     """
-    L, errors = np.asarray(L, float), np.asarray(errors, float)
-    if len(L) < 3 or not (errors > 0).all():
-        raise ValueError(f"a rate needs at least three positive errors, got {errors.tolist()}")
-    (slope, _), covariance = np.polyfit(np.log(L), np.log(errors), 1, cov=True)
+    y = np.asarray(errors, float)
+    if len(L) < 3 or not (y > 0).all():
+        raise ValueError(f"a rate needs at least three positive errors, got {y.tolist()}")
+    (slope, _), covariance = np.polyfit(np.log(np.asarray(L, float)), np.log(y), 1, cov=True)
     return float(slope), float(np.sqrt(covariance[0, 0]))

@@ -5,6 +5,7 @@ request.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -162,7 +163,7 @@ def dumbbell(supercell, direction="111", separation=0.75):
 DEFECTS = {
     "vacancy": vacancy,
     "divacancy": divacancy,
-    **{f"dumbbell-{m}": (lambda cell, m=m: dumbbell(cell, m)) for m in ("100", "110", "111")},
+    **{f"dumbbell-{m}": partial(dumbbell, direction=m) for m in ("100", "110", "111")},
 }
 
 

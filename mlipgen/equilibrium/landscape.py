@@ -22,7 +22,10 @@ class Landscape(Protocol):
     """What every landscape offers; positions (n, d) in A, energies in eV."""
 
     positions: np.ndarray
-    energy_noise: float  # eV; smaller differences of energies mean nothing
+
+    @property
+    def energy_noise(self) -> float:
+        """eV; smaller differences of energies mean nothing."""
 
     def evaluate(self, x: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Energies (m, ...) and forces (n, d, ...), eV/A, at x (default: `positions`).

@@ -79,25 +79,30 @@ class _Prepared(Prepared):
         return row
 
 
-_COMMON = dict(degrees=(6, 8), seed=0)
+def _system(crystal, defect, cells, test_cell, degrees=(6, 8), **more):
+    return CensusStudy(crystal, defect, cells=cells, test_cell=test_cell, degrees=degrees, **more)
+
+
+def _soft(crystal, defect, cells):
+    sets = ("EF", "EFV", "EF+FC", "EFV+FC")
+    return _system(crystal, defect, cells, 6, observations=sets, saddle="ignore")
+
 
 #: The systems of the census; each is repeated with several seeds of the training rattles.
 SYSTEMS = (
-    CensusStudy("Cu", "dumbbell-100", cells=(4, 5), test_cell=5, **_COMMON),
-    CensusStudy("Cu", "vacancy", cells=(4, 5), test_cell=6, **_COMMON),
-    CensusStudy("Si", "dumbbell-110", cells=(2, 3), degrees=(6, 8, 10), test_cell=4),
-    CensusStudy("W", "dumbbell-110", cells=(3, 4), test_cell=6, **_COMMON),
-    CensusStudy("W", "vacancy", cells=(3, 4), degrees=(6, 8, 10), test_cell=6),
+    _system("Cu", "dumbbell-100", (4, 5), 5),
+    _system("Cu", "vacancy", (4, 5), 6),
+    _system("Si", "dumbbell-110", (2, 3), 4, (6, 8, 10)),
+    _system("W", "dumbbell-110", (3, 4), 6),
+    _system("W", "vacancy", (3, 4), 6, (6, 8, 10)),
 )
-_FORCES = ("EF", "EFV", "EF+FC", "EFV+FC")
-_SOFT = dict(observations=_FORCES, test_cell=6, saddle="ignore", **_COMMON)
 #: Dumbbells whose symmetric state is a minimum of the reference, but may be a saddle point of a
 #: fit, as it is of the reference in some of the small training cells.
 SOFT = (
-    CensusStudy("Ta", "dumbbell-100", cells=(3, 4), **_SOFT),
-    CensusStudy("Al", "dumbbell-100", cells=(4, 5), **_SOFT),
-    CensusStudy("Cu", "dumbbell-110", cells=(4, 5), **_SOFT),
-    CensusStudy("Mo", "dumbbell-110", cells=(3, 4), **_SOFT),
+    _soft("Ta", "dumbbell-100", (3, 4)),
+    _soft("Al", "dumbbell-100", (4, 5)),
+    _soft("Cu", "dumbbell-110", (4, 5)),
+    _soft("Mo", "dumbbell-110", (3, 4)),
 )
 
 

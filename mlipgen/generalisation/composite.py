@@ -155,7 +155,7 @@ class HarmonicMismatch:
             self._sides.append((sign, K, self.P @ offset))
 
     def __call__(self, u) -> Part:
-        energy, gradient = 0.0, 0.0
+        energy, gradient = 0.0, np.zeros_like(u)
         field = self.P @ u
         for sign, K, offset in self._sides:
             p = field + offset

@@ -59,13 +59,12 @@ def parse_kinds(text) -> tuple[str, ...]:
     ------
     ValueError      for an unknown kind, an empty set or one named twice
     """
-    if not isinstance(text, str):
-        out = tuple(text)
+    if isinstance(text, str):
+        # a part is a run of letters, "EF", unless it is a name of its own, "FC"
+        parts = [[p] if p in KINDS else list(p) for p in text.split("+")]
+        out = [kind for part in parts for kind in part]
     else:
-        # the first part is a run of letters, "EF", unless it is a name of its own, "FC"
-        out = []
-        for part in text.split("+"):
-            out += [part] if part in KINDS else list(part)
+        out = list(text)
     bad = [k for k in out if k not in KINDS]
     empty = isinstance(text, str) and not all(text.split("+"))
     if bad or empty or len(set(out)) < len(out):
