@@ -79,8 +79,7 @@ class CalculatorModel:
         self._step, self._noise, self._supercell = step, noise and Noise(*noise), supercell
         self.fingerprint = fingerprint or f"{self.name} {uuid.uuid4().hex[:16]}"
         self.level_of_theory = level_of_theory
-        self.calls = self.atoms_calls = 0
-        self._atoms, self._energies, self._tables = None, {}, {}
+        self.forget()
 
     def __repr__(self):
         return f"CalculatorModel({self.name}, {self.symbol!r})"
@@ -186,6 +185,15 @@ class CalculatorModel:
         """Take a crystal's force constants from elsewhere, as from `phonopy_files.read_phonopy`."""
         self._tables[crystal] = table
 
+    def adopt_energy_per_atom(self, crystal: Crystal, energy: float) -> None:
+        """Take the energy of an atom of a perfect crystal, eV, from elsewhere."""
+        self._energies[crystal] = float(energy)
+
+    def forget(self) -> None:
+        """Forget what was computed and counted, as a copy with another calculator must."""
+        self._atoms, self._energies, self._tables = None, {}, {}
+        self.calls = self.atoms_calls = 0
+
     def force_constant_cell(self, crystal: Crystal) -> Supercell:
         """The supercell of the force constants: four cutoffs thick, or `DEFAULT_THICKNESS`."""
         if self._supercell is not None:
@@ -257,8 +265,8 @@ def _parts(calculator, total, atoms):
     """Energies of the atoms if there are any that sum to the total, else the total alone."""
     energies = getattr(calculator, "results", {}).get("energies")
     if energies is not None and np.shape(energies) == (atoms,):
-        single = np.asarray(energies).dtype == np.float32
         energies = np.asarray(energies, float)
+        single = np.array_equal(energies, np.float32(energies))
         size = np.abs(energies).sum()
         if abs(energies.sum() - total) <= (1e-6 if single else 1e-10) * size:
             return energies.copy()

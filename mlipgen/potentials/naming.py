@@ -4,6 +4,7 @@
     LAMMPS:Mo_Zuo_JPCA2020.snap    one that LAMMPS ships
     fit.json                   a fitted model (`files.save_model`)
     models.yml:mace-mp-0a      an entry of a YAML file, in the form of ml-peg's models.yml
+    labels.xyz                 the labels of the structures in a file (extended XYZ)
     script.py:name             a calculator in a Python file, or a function that returns one
 
 An entry of a YAML file has `module` and `class_name` (the class or function that makes the
@@ -39,7 +40,7 @@ _IGNORED = (
     "datasets", "trained_on_dispersion", "dispersion_kwargs", "additional_supported_elements",
     "load_path",
 )  # fmt: skip
-_FORMS = "EAM:W, SW:Si, LAMMPS:file, fit.json, models.yml:entry or script.py:name"
+_FORMS = "EAM:W, SW:Si, LAMMPS:file, fit.json, labels.xyz, models.yml:entry or script.py:name"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,9 @@ def calculator_spec(text: str) -> CalculatorSpec:
         if not Path(path).is_file():
             raise ValueError(f"there is no file {path}")
         return CalculatorSpec(f"{Path(path).name}:{entry}", recipe)
+    if text.endswith((".xyz", ".extxyz")):
+        recipe = {"module": "mlipgen.potentials.recorded", "class_name": "RecordedCalculator"}
+        return CalculatorSpec(Path(text).name, recipe | {"kwargs": {"path": text}})
     if path.endswith((".yml", ".yaml")):
         specs = read_calculators(path)
         if not entry and len(specs) == 1:
