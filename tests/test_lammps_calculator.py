@@ -144,6 +144,20 @@ def test_two_elements_in_any_order_and_a_second_implementation():
     assert pure.get_potential_energy() / len(pure) == pytest.approx(-8.8547, abs=1e-3)
 
 
+@pytest.mark.parametrize("symbol", ["Cu", "Si"])
+def test_cutoff_is_where_a_pair_stops_interacting(symbol):
+    calculator = LammpsCalculator(f"{symbol}_Zuo_JPCA2020.quadratic.snap")
+    assert calculator.cutoff == {"Cu": 3.9, "Si": 4.8}[symbol]  # of the files, 2 R rcutfac
+
+    def force(r):
+        pair = Atoms([symbol, symbol], [[0, 0, 0], [r, 0, 0]])
+        pair.calc = calculator
+        return abs(pair.get_forces()).max()
+
+    assert force(calculator.cutoff - 0.1) > 1e-4
+    assert force(calculator.cutoff + 1e-6) == 0
+
+
 def test_files_beside_the_commands_come_first(tmp_path):
     (tmp_path / "mine.snap").write_text(
         "pair_style eam/alloy   # not a SNAP\npair_coeff * * &\n   W.table W\n"

@@ -13,8 +13,10 @@ import importlib.metadata
 import importlib.util
 import os
 import re
+import tempfile
 from pathlib import Path
 
+from ase import Atoms
 from ase.calculators.calculator import all_changes
 from ase.calculators.lammps import convert
 from ase.calculators.lammpslib import LAMMPSlib
@@ -52,6 +54,10 @@ class LammpsCalculator(LAMMPSlib):
     ValueError          for atoms of other elements, and for a potential that is not fully given
     RuntimeError        with LAMMPS' own message, for whatever LAMMPS refuses
 
+    Attributes
+    ----------
+    cutoff : float, A       range of the neighbour list; one LAMMPS calculation if there was none
+
     Units eV and A.  Stress in ASE's order and sign, of fully or partly periodic cells with three
     vectors.
     """
@@ -72,7 +78,8 @@ class LammpsCalculator(LAMMPSlib):
         else:
             coefficients = [pair_coeff] if isinstance(pair_coeff, str) else pair_coeff
             lines = [f"pair_style {pair_style}", *(f"pair_coeff {line}" for line in coefficients)]
-        commands = [_with_paths(line, folders) for line in _joined(lines)]
+        # no skin: each calculation makes a new neighbour list, and EAM is a third faster without
+        commands = ["neighbor 0 bin", *(_with_paths(line, folders) for line in _joined(lines))]
         types = {symbol: k for k, symbol in enumerate(_elements(commands, elements), start=1)}
         super().__init__(lmpcmds=commands, atom_types=types, **kwargs)
         self.previous_atoms_numbers = []  # what LAMMPS holds
@@ -104,6 +111,20 @@ class LammpsCalculator(LAMMPSlib):
         else:
             del self.results["stress"]
         self.atoms = atoms.copy()
+
+    @property
+    def cutoff(self):
+        """A, what LAMMPS makes its neighbour list with: pairs farther apart do not interact.
+
+        A style that looks at neighbours of neighbours reaches farther.
+        """
+        if not self.initialized:
+            self.get_potential_energy(Atoms(next(iter(self.parameters.atom_types))))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "info"
+            self.lmp.command(f"info communication out overwrite {path}")
+            found = re.search(r"Communication cutoff = (\S+)", path.read_text())
+        return convert(float(found[1]), "distance", self.units, "ASE")
 
     def _units_of_stress(self):
         """What ASE's constants make of LAMMPS' unit of pressure, whose own are older: 1 + 8e-8."""
