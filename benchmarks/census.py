@@ -1,6 +1,6 @@
 """The census of predictions, in full: writes book/data/census.json, which chapter 12 shows.
 
-    python benchmarks/census.py [workers]       (default: one process; ten minutes on an idle core)
+    python benchmarks/census.py [workers]       (default: one process; a quarter of an hour)
 
 Every fit of `census.SYSTEMS` and `census.SOFT`, with two seeds of the training rattles, is
 predicted, relaxed and compared; the chapter recomputes one of them.  Each finished fit is kept in
@@ -27,11 +27,15 @@ def shortened(value):
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def write(rows):
+def studies(seed):
+    return [replace(s, seed=seed) for s in SYSTEMS]
+
+
+def write(rows, seeds):
     """One line a fit, in the order of `columns`."""
     columns = [name for name in rows[0] if name not in LEFT_OUT]
-    studies = [replace(s, seed=seed).to_dict() for s in SYSTEMS for seed in SEEDS]
-    head = {"version": __version__, "studies": studies, "columns": columns}
+    settings = [study.to_dict() for seed in seeds for study in studies(seed)]
+    head = {"version": __version__, "studies": settings, "columns": columns}
     lines = [json.dumps([shortened(row[name]) for name in columns]) for row in rows]
     text = json.dumps(head)[:-1] + ', "rows": [\n' + ",\n".join(lines) + "\n]}\n"
     json.loads(text)
@@ -40,5 +44,7 @@ def write(rows):
 
 
 if __name__ == "__main__":
-    workers = int(sys.argv[1]) if sys.argv[1:] else 1
-    write(census.run(SYSTEMS, SEEDS, out=FOLDER, workers=workers, progress=True))
+    workers, rows = int(sys.argv[1]) if sys.argv[1:] else 1, []
+    for k, seed in enumerate(SEEDS, 1):
+        rows += census.run(SYSTEMS, (seed,), out=FOLDER, workers=workers, progress=True)
+        write(rows, SEEDS[:k])  # after each seed, so that a shorter run is of use as well
