@@ -1,0 +1,262 @@
+"""One defect assessed: does the candidate have it, how wrong is it, and why."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ...crystals import minimum_image
+from ...equilibrium import EnergyNorm, LatticeGreen, relax
+from ...failures import LeftBasin, NoEquilibrium, NotFinite, Unstable
+from ..composite import embed, same_defect
+from ..forecast import Forecast, forecast
+from ..matching import match_labels
+from ..prediction import basin_radius
+from ..verdict import Outcome
+from .budget import budget, distance_shells
+from .crystal import Pair
+from .defect_sections import Basin, CheckStep, Comparison, DefectSection, Estimate, Scene
+from .truth import Truths, formation_energy_of
+
+#: Atoms shown of a defect.
+SHOWN = 140
+#: eV; a defect that costs less has annihilated.
+NOTHING = 1e-3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to assess: sizes in unit cells, and what else is wanted.
+
+    noise : eV and eV/A, of both models together, on a check cell
+    """
+
+    domain: int | tuple
+    checks: tuple
+    lattices: tuple[str, ...]
+    truth: bool = False
+    basin: bool = True
+    tolerance: float = 1e-8
+    noise: tuple[float, float] = (0.0, 0.0)
+    tell: Callable[[str], None] = field(default=lambda text: None, repr=False)
+
+
+def assess_defect(pair: Pair, defect, settings: Settings) -> DefectSection:
+    """The section on one defect; a candidate that has no such defect gets a verdict, not an error.
+
+    defect : str, or a function of a Supercell
+    """
+    large = same_defect(defect, pair.own, settings.domain)
+    truths = Truths(pair, defect, settings) if settings.truth else None
+    equilibrium, basin, lost = _equilibrium(pair, defect, large, settings)
+    comparisons, scene = [], None
+    for which in settings.lattices:
+        if equilibrium is None:
+            comparisons.append(Comparison(which, *lost, len(large)))
+            continue
+        try:
+            own = _in_lattice(pair, defect, equilibrium, which, settings)
+            comparison, found = _compare(pair, defect, own, which, settings, truths)
+        except NoEquilibrium as error:
+            comparisons.append(Comparison(which, *_loss(error, "the candidate"), len(large)))
+            continue
+        comparisons.append(comparison)
+        scene = scene or _scene(own, found)
+    return DefectSection(large.name, comparisons, basin, scene)
+
+
+def _loss(error: NoEquilibrium, who: str):
+    """Outcome and reason of a relaxation that failed."""
+    kinds = {NotFinite: Outcome.BROKEN, Unstable: Outcome.UNSTABLE}
+    return kinds.get(type(error), Outcome.LEFT).value, f"{who}: {error}"
+
+
+def relaxed(candidate, large, settings: Settings, start=None, limit=None):
+    """The candidate's minimum on the large domain."""
+    progress = lambda n, force: settings.tell(f"{large.name}: {n} evaluations, {force:.1e} eV/A")
+    return relax(
+        candidate,
+        large,
+        start=start,
+        tolerance=settings.tolerance,
+        max_evaluations=1000,
+        max_move=limit,
+        progress=progress,
+        saddle="follow",
+    )
+
+
+def _equilibrium(pair, defect, large, settings):
+    """The candidate's equilibrium that the forecast starts from (or None), the basin, and the
+    outcome and reason where there is no equilibrium.
+    """
+    candidate = pair.candidate
+    if not settings.basin:
+        try:
+            return _a_defect(candidate, relaxed(candidate, large, settings)), None, None
+        except NoEquilibrium as error:
+            return None, None, _loss(error, "the candidate")
+    small = same_defect(defect, pair.target, settings.checks[0])
+    settings.tell(f"{small.name}: the reference relaxes it in {len(small)} atoms")
+    # In a small cell as well as it takes to tell the basin: a check of the candidate, no result.
+    coarse = max(1e-3, 5 * settings.noise[1])
+    try:
+        theirs = relax(
+            pair.reference, small, tolerance=coarse, max_evaluations=200, saddle="ignore"
+        )
+        _a_defect(pair.reference, theirs)
+    except NoEquilibrium as error:
+        return None, None, _loss(error, f"the reference, in {len(small)} atoms")
+    start = embed(theirs, large)
+    found = lost = None
+    try:
+        found = _a_defect(candidate, relaxed(candidate, large, settings, start))
+    except NoEquilibrium as error:
+        lost = _loss(error, "the candidate, from the reference's atoms")
+    kept, why = _kept(found, start, lost)
+    same, other = _from_bare_sites(candidate, large, found, settings)
+    basin = Basin(
+        kept=kept,
+        same=same,
+        why="; ".join(filter(None, (why, other))),
+        cells=list(small.homogeneous.n),
+        calls=theirs.force_evaluations,
+        energy=formation_energy_of(pair.reference, theirs),
+    )
+    return found, basin, lost
+
+
+def _kept(found, start, lost):
+    """Is the state that the candidate found from the reference's atoms theirs?  And if not, why."""
+    if found is None:
+        return False, lost[1]
+    if _same_state(found.positions, start, found.defect):
+        return True, ""
+    return False, "from the reference's atoms the candidate finds another state"
+
+
+def _from_bare_sites(candidate, large, known, settings):
+    """Does the candidate find the known state from the unrelaxed defect, too?  And if not, why."""
+    try:
+        found = relaxed(candidate, large, settings)
+    except NoEquilibrium as error:
+        return False, f"from the unrelaxed defect: {error}"
+    if known is None:
+        return False, "from the unrelaxed defect it finds a state of its own"
+    if _same_state(found.positions, known.positions, large):
+        return True, ""
+    gap = float(found.site_energies.sum() - known.site_energies.sum())
+    return False, f"from the unrelaxed defect it finds another state, {gap:+.3g} eV from that"
+
+
+def _same_state(x, y, defect):
+    label = match_labels(x, y, defect.cell, basin_radius(defect.crystal))
+    return label is not None
+
+
+def _a_defect(model, equilibrium):
+    """The same equilibrium; LeftBasin where it is the perfect crystal, as many atoms as sites and
+    no energy.
+    """
+    defect = equilibrium.defect
+    bare = len(defect) == len(defect.homogeneous)
+    if bare and abs(formation_energy_of(model, equilibrium)) < NOTHING:
+        raise LeftBasin(
+            f"the {defect.name} annihilates: what is left is the perfect crystal; put its parts "
+            "further apart"
+        )
+    return equilibrium
+
+
+def _in_lattice(pair, defect, equilibrium, which, settings):
+    """The candidate's equilibrium in its own lattice, or in the reference's."""
+    if which == "own" or pair.same_lattice:
+        return equilibrium
+    large = same_defect(defect, pair.target, settings.domain)
+    return relaxed(pair.candidate, large, settings, large.positions + equilibrium.u)
+
+
+def _compare(pair, defect, equilibrium, which, settings, truths):
+    """A Comparison in one kind of lattice, and its Forecast."""
+    large = equilibrium.defect
+    settings.tell(f"{large.name}: forecast, {which} lattice")
+    found = forecast(
+        pair.candidate,
+        pair.reference,
+        large.crystal,
+        defect,
+        settings.domain,
+        settings.checks,
+        reference_crystal=pair.target,
+        equilibrium=equilibrium,
+    )
+    known = {
+        "formation_energy": formation_energy_of(pair.candidate, equilibrium),
+        "scale": found.scale,
+        "curvature": equilibrium.curvature,
+        "steps": [_step(step, pair, defect) for step in found.steps],
+    }
+    if found.steps:
+        green, last = LatticeGreen(pair.candidate, large.homogeneous), found.steps[-1]
+        known["geometry"], known["energy"] = _estimates(found, equilibrium, green, settings.noise)
+        known["budget"] = budget(pair.candidate, equilibrium, last, green)
+        known["shells"] = distance_shells(equilibrium, last)
+        known["largest"] = float(np.linalg.norm(last.du, axis=1).max())
+    if truths is not None:
+        settings.tell(f"{large.name}: the truth, {which} lattice")
+        known["truth"] = truths.of(which, equilibrium, found)
+    verdict = found.verdict
+    comparison = Comparison(which, verdict.outcome.value, verdict.why, found.atoms, **known)
+    return comparison, found
+
+
+def _step(step, pair, defect):
+    cells = list(same_defect(defect, pair.target, step.k).homogeneous.n)
+    return CheckStep(cells, step.atoms, step.calls, step.geometry, step.energy, step.kappa)
+
+
+def _estimates(found: Forecast, equilibrium, green, noise):
+    """The two forecast numbers with what their error bars are made of."""
+    last, several = found.steps[-1], len(found.steps) > 1
+    work = abs(float((last.residual * last.du).sum())) / 2
+    geometry = Estimate(
+        found.geometry,
+        found.kappa * found.geometry,
+        found.moved * found.geometry if several else None,
+        _noise_displacement(equilibrium, green, last, noise[1]),
+    )
+    # what Newton's method leaves of the energy is of second order
+    energy = Estimate(
+        found.energy,
+        found.kappa**2 * work,
+        found.energy_moved if several else None,
+        noise[0],
+    )
+    return geometry, energy
+
+
+def _noise_displacement(equilibrium, green, step, noise, draws=2, seed=0):
+    """A, |D G f| for forces f that are noise on as many atoms as the check cell has."""
+    if noise == 0:
+        return 0.0
+    defect, rng = equilibrium.defect, np.random.default_rng(seed)
+    P, norm = green.for_defect(defect), EnergyNorm(equilibrium)
+    inside = np.argsort(defect.distance())[: step.atoms]
+    sizes = []
+    for _ in range(draws):
+        f = np.zeros_like(equilibrium.u)
+        f[inside] = noise * rng.standard_normal((len(inside), f.shape[1]))
+        sizes.append(norm(P(f - f.mean(axis=0))))
+    return float(np.sqrt(np.mean(np.square(sizes))))
+
+
+def _scene(equilibrium, found):
+    """The atoms nearest to the defect."""
+    if not found.steps:
+        return None
+    defect = equilibrium.defect
+    x = minimum_image(equilibrium.positions - defect.centre, defect.cell)
+    near = np.argsort(np.linalg.norm(x, axis=1).round(6), kind="stable")[:SHOWN]
+    x = np.pad(x, ((0, 0), (0, 3 - x.shape[1])))
+    error = np.linalg.norm(found.steps[-1].du, axis=1)
+    return Scene(x[near].round(4).tolist(), error[near].tolist())
