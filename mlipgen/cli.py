@@ -1,7 +1,10 @@
 """Command line: `mlipgen relax`, `mlipgen study`; `mlipgen --help` lists the commands."""
 
+from __future__ import annotations
+
 import argparse
 import sys
+from collections.abc import Sequence
 
 from .commands import relax, study
 from .commands.options import common_options
@@ -9,7 +12,7 @@ from .commands.options import common_options
 COMMANDS = {"study": study, "relax": relax}
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """The command line's parser; its help is the reference."""
     main = argparse.ArgumentParser(
         "mlipgen",
@@ -25,7 +28,7 @@ def parser():
     return main
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     options = parser().parse_args(argv)
     from .failures import NoEquilibrium

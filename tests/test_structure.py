@@ -7,7 +7,7 @@ import pytest
 
 LIBRARY = Path(__file__).resolve().parents[1] / "mlipgen"
 ORDER = (
-    ["failures", "rates"]
+    ["failures", "rates", "contracts"]
     + ["crystals", "potentials", "equilibrium", "learning", "generalisation", "experiments"]
     + ["widgets", "report", "notebook", "commands", "cli"]
 )

@@ -1,10 +1,13 @@
 """Options that several commands share, and the types of their values."""
 
+from __future__ import annotations
+
 import argparse
 import sys
+from typing import Any
 
 
-def sizes(text):
+def sizes(text: str) -> tuple:
     """ "3,4,4x4x6" -> (3, 4, (4, 4, 6))."""
     try:
         return tuple(size(part) for part in text.split(","))
@@ -14,7 +17,7 @@ def sizes(text):
         ) from None
 
 
-def size(text):
+def size(text: str) -> int | tuple[int, ...]:
     """ "6" -> 6, "6x6x8" -> (6, 6, 8)."""
     parts = text.lower().split("x")
     if not all(p.strip().isdecimal() and int(p) > 0 for p in parts) or len(parts) > 3:
@@ -25,7 +28,7 @@ def size(text):
     return numbers[0] if len(numbers) == 1 else numbers
 
 
-def integers(text):
+def integers(text: str) -> tuple[int, ...]:
     """ "6,8" -> (6, 8)."""
     try:
         return tuple(positive(part) for part in text.split(","))
@@ -35,13 +38,13 @@ def integers(text):
         ) from None
 
 
-def positive(text):
+def positive(text: str) -> int:
     if not text.strip().isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)
 
 
-def length(text):
+def length(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -51,7 +54,7 @@ def length(text):
     return value
 
 
-def observations(text):
+def observations(text: str) -> tuple[str, ...]:
     from ..learning import parse_kinds
 
     try:
@@ -62,7 +65,7 @@ def observations(text):
     return tuple(text.split(","))
 
 
-def symbol(text):
+def symbol(text: str) -> str:
     from ..experiments.study import reference_potential
 
     try:
@@ -72,7 +75,7 @@ def symbol(text):
     return text
 
 
-def common_options():
+def common_options() -> argparse.ArgumentParser:
     from ..crystals import DEFECTS
 
     common = argparse.ArgumentParser(add_help=False)
@@ -94,7 +97,7 @@ def common_options():
     return common
 
 
-def potential_of(options):
+def potential_of(options: Any) -> tuple[Any, Any]:
     """The potential that was asked for and its crystal."""
     from ..crystals import Crystal
     from ..experiments.study import reference_potential
@@ -108,7 +111,7 @@ def potential_of(options):
     return potential, Crystal.equilibrium(potential)
 
 
-def announce(count, memory, seconds, what):
+def announce(count: int, memory: float, seconds: float, what: str) -> None:
     """Say what a long run will take before it begins."""
     if seconds > 20:
         print(

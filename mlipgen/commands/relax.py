@@ -1,14 +1,18 @@
 """`mlipgen relax`: one defect, its formation energy and its lowest curvature."""
 
+from __future__ import annotations
+
+import argparse
 import json
 import sys
 import warnings
+from typing import Any
 
 from . import options
 from .options import announce, potential_of
 
 
-def add(commands, common):
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
     relax = commands.add_parser(
         "relax",
         parents=[common],
@@ -33,7 +37,7 @@ def add(commands, common):
     option("--json", action="store_true", help="print JSON")
 
 
-def run(given):
+def run(given: argparse.Namespace) -> int:
     from ..experiments.limits import check_relaxation
     from ..experiments.relaxations import relax_report
 

@@ -1,12 +1,15 @@
 """`mlipgen study`: a sweep over training-cell size, observations and degree."""
 
+from __future__ import annotations
+
 import argparse
+from typing import Any
 
 from . import options
 from .options import announce, potential_of
 
 
-def add(commands, common):
+def add(commands: Any, common: argparse.ArgumentParser) -> None:
     study = commands.add_parser(
         "study",
         parents=[common],
@@ -70,7 +73,7 @@ def add(commands, common):
     option("--quiet", action="store_true", help="no progress bar")
 
 
-def run(given):
+def run(given: argparse.Namespace) -> int:
     from ..experiments.limits import check_study
     from ..experiments.study import Study
 

@@ -5,12 +5,14 @@ from itertools import product
 import numpy as np
 
 
-def thickness(cell):
+def thickness(cell: np.ndarray) -> np.ndarray:
     """Distances between opposite faces of a cell (rows are lattice vectors), shape (d,), A."""
     return 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
 
 
-def require_thickness(cell, cutoff, factor=2.0, what="cell"):
+def require_thickness(
+    cell: np.ndarray, cutoff: float, factor: float = 2.0, what: str = "cell"
+) -> None:
     """Refuse a cell thinner than `factor` cutoffs: an atom would see two images of the same
     neighbour.
     """
@@ -22,7 +24,7 @@ def require_thickness(cell, cutoff, factor=2.0, what="cell"):
         )
 
 
-def minimum_image(vectors, cell):
+def minimum_image(vectors: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """The shortest periodic image of each vector, shape (n, d)."""
     near = vectors - np.rint(vectors @ np.linalg.inv(cell)) @ cell
     if np.allclose(cell, np.diag(np.diag(cell))):

@@ -4,13 +4,20 @@ Everything is in angstrom; positions have shape (n_atoms, d), d = 2 or 3, and be
 request.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
+from ase import Atoms
 
 from .cells import minimum_image
 from .supercell import Supercell, as_atoms
+
+if TYPE_CHECKING:
+    from .lattice import Crystal
 
 
 @dataclass(frozen=True)
@@ -34,21 +41,21 @@ class Defect:
         return len(self.positions)
 
     @property
-    def cell(self):
+    def cell(self) -> np.ndarray:
         return self.homogeneous.cell
 
     @property
-    def crystal(self):
+    def crystal(self) -> Crystal:
         return self.homogeneous.crystal
 
     @property
-    def occupation(self):
+    def occupation(self) -> np.ndarray:
         """Atoms on each site of the homogeneous supercell, shape (n_sites,): 0 vacant, 2 a
         dumbbell.
         """
         return np.bincount(self.lattice_index, minlength=len(self.homogeneous))
 
-    def sum_on_sites(self, values):
+    def sum_on_sites(self, values: np.ndarray) -> np.ndarray:
         """Sums of atomic values (n_atoms, d) over the atoms of each site of the homogeneous
         supercell: (n_sites, d).
         """
@@ -57,18 +64,18 @@ class Defect:
             axis=1,
         )
 
-    def atoms(self, positions=None):
+    def atoms(self, positions: np.ndarray | None = None) -> Atoms:
         """ASE Atoms at the starting sites or at `positions` (n_atoms, d)."""
         return as_atoms(
             self.crystal.symbol, self.positions if positions is None else positions, self.cell
         )
 
-    def distance(self):
+    def distance(self) -> np.ndarray:
         """Distance of every atom from the defect centre, shape (n_atoms,), A."""
         return np.linalg.norm(minimum_image(self.positions - self.centre, self.cell), axis=1)
 
     @classmethod
-    def from_atoms(cls, atoms, supercell, name="user"):
+    def from_atoms(cls, atoms: Atoms, supercell: Supercell, name: str = "user") -> "Defect":
         """Any ASE Atoms with a defect in the given homogeneous supercell (same cell vectors).
 
         Each atom is labelled by its nearest site; sites no atom claims are vacancies, sites claimed
@@ -110,12 +117,12 @@ def _remove(supercell, sites, name):
     return Defect(name, supercell.positions[keep], keep, supercell, centre)
 
 
-def vacancy(supercell):
+def vacancy(supercell: Supercell) -> Defect:
     """One atom missing in the middle of the supercell."""
     return _remove(supercell, [supercell.central_site()], "vacancy")
 
 
-def divacancy(supercell):
+def divacancy(supercell: Supercell) -> Defect:
     """Two neighbouring atoms missing."""
     first = supercell.central_site()
     r = np.linalg.norm(
@@ -128,7 +135,7 @@ def divacancy(supercell):
     )
 
 
-def dumbbell(supercell, direction="111", separation=0.75):
+def dumbbell(supercell: Supercell, direction: str = "111", separation: float = 0.75) -> Defect:
     """Two atoms share one site, displaced along +-direction (an interstitial).
 
     direction : str       Miller digits "100", "110" or "111" (2D: "10" or "11")
@@ -167,7 +174,7 @@ DEFECTS = {
 }
 
 
-def build_defect(name, supercell):
+def build_defect(name: str, supercell: Supercell) -> Defect:
     """Defect by name; see `DEFECTS`."""
     if supercell.crystal.dimension == 2 and name.startswith("dumbbell-"):
         return dumbbell(supercell, name.split("-")[1])

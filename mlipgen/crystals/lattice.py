@@ -4,9 +4,13 @@ A homogeneous crystal is a periodic cell with a basis.  Lengths in angstrom; pos
 (n_sites, d), d = 2 or 3.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -57,7 +61,7 @@ class Crystal:
             object.__setattr__(self, "c", self.a * np.sqrt(8 / 3))
 
     @cached_property
-    def unit(self):
+    def unit(self) -> Atoms:
         """The conventional unit cell as ASE Atoms (2D: in the plane z = 0)."""
         if self.structure == "triangular":
             cell = [[self.a, 0, 0], [self.a / 2, self.a * np.sqrt(3) / 2, 0], [0, 0, 1]]
@@ -67,22 +71,22 @@ class Crystal:
         return bulk(self.symbol, self.structure, a=self.a, cubic=True)
 
     @property
-    def dimension(self):
+    def dimension(self) -> int:
         return 2 if self.structure == "triangular" else 3
 
     @cached_property
-    def cell(self):
+    def cell(self) -> np.ndarray:
         """Rows are the lattice vectors, shape (d, d), A."""
         d = self.dimension
         return np.asarray(self.unit.cell)[:d, :d]
 
     @cached_property
-    def basis(self):
+    def basis(self) -> np.ndarray:
         """Positions of the basis atoms, shape (n_basis, d), A."""
         return self.unit.positions[:, : self.dimension]
 
     @cached_property
-    def sublattice(self):
+    def sublattice(self) -> np.ndarray:
         """Which atom of the *primitive* basis each basis atom is a copy of, shape (n_basis,)."""
         # fcc + (1/4, 1/4, 1/4): the two sublattices differ by that shift
         if self.structure == "diamond":
@@ -90,11 +94,13 @@ class Crystal:
         return np.arange(2) if self.structure == "hcp" else np.zeros(len(self.basis), int)
 
     @property
-    def primitive_atoms(self):
+    def primitive_atoms(self) -> np.ndarray:
         """Indices of one basis atom of each sublattice: all that force constants need."""
         return np.unique(self.sublattice, return_index=True)[1]
 
-    def stencil(self, cutoff, sites=None):
+    def stencil(
+        self, cutoff: float, sites: Sequence[int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Neighbour vectors of the infinite crystal.
 
         Returns R (n_pairs, d), offsets (n_sites + 1,), b (n_pairs,) basis index of the neighbour,
@@ -112,7 +118,7 @@ class Crystal:
             offsets.append(offsets[-1] + len(k))
         return np.concatenate(R), np.array(offsets), np.concatenate(b), np.concatenate(n)
 
-    def locate(self, x):
+    def locate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which sites of the infinite crystal stand at the positions x (n, d), A: cells (n, d) int
         and basis indices (n,).
 
@@ -131,17 +137,17 @@ class Crystal:
         return cells, k
 
     @cached_property
-    def shells(self):
+    def shells(self) -> np.ndarray:
         """Distances of the first five neighbour shells, A."""
         R, _, _, _ = self.stencil(3.1 * self.a, self.primitive_atoms[:1])
         return np.unique(np.round(np.linalg.norm(R, axis=1), 6))[:5]
 
     @property
-    def norm_cutoff(self):
+    def norm_cutoff(self) -> float:
         """Pairs of the energy norm: within 1.2 x the second-neighbour distance, A."""
         return 1.2 * self.shells[1]
 
-    def energy_per_atom(self, model):
+    def energy_per_atom(self, model: Any) -> Any:
         """V^h(0): site energy of the infinite crystal (mean over sublattices), eV; a basis gives
         one number a function, (K,).
 
@@ -153,7 +159,7 @@ class Crystal:
         R, offsets, _, _ = self.stencil(model.cutoff, self.primitive_atoms)
         return model.sites(R, offsets)[0].mean(axis=0)
 
-    def pressure_work(self, potential):
+    def pressure_work(self, potential: Any) -> np.ndarray:
         """dE/d(log strain) per atom along each axis, eV: zero for all axes at equilibrium."""
         if hasattr(potential, "pressure_work"):
             return potential.pressure_work(self)
@@ -161,7 +167,13 @@ class Crystal:
         return (potential.sites(R, offsets)[1] * R).sum(axis=0) / len(self.primitive_atoms)
 
     @classmethod
-    def equilibrium(cls, potential, structure=None, a=None, around=0.06):
+    def equilibrium(
+        cls,
+        potential: Any,
+        structure: str | None = None,
+        a: float | None = None,
+        around: float = 0.06,
+    ) -> "Crystal":
         """The crystal at the potential's own lattice constant (hcp: a and c), to machine precision.
 
         Parameters

@@ -61,18 +61,20 @@ class Neighbours:
                 "remove one of them"
             )
 
-    def vectors(self, positions):
+    def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""
         self.check(positions)
         return self.piece(positions)[0]
 
-    def check(self, positions):
+    def check(self, positions: np.ndarray) -> None:
         """Rebuild the list if an atom moved too far."""
         moved = ((positions - self.built_at) ** 2).sum(axis=1).max() if len(positions) else 0.0
         if not moved <= (0.5 * self.skin) ** 2 + 1e-24:  # also true for nan
             self._build(positions)
 
-    def piece(self, positions, sites=slice(None)):
+    def piece(
+        self, positions: np.ndarray, sites: slice = slice(None)
+    ) -> tuple[np.ndarray, np.ndarray, slice]:
         """Of some consecutive sites of a list that was checked: the vectors, their offsets, and the
         slice of their pairs.
         """
@@ -86,11 +88,13 @@ class Neighbours:
         )
         return R, offsets - offsets[0], pairs
 
-    def differences(self, u):
+    def differences(self, u: np.ndarray) -> np.ndarray:
         """Finite differences u_j - u_i of a site function of any trailing shape."""
         return u[self.j] - u[self.i]
 
-    def divergence(self, G, pairs=slice(None), out=None):
+    def divergence(
+        self, G: np.ndarray, pairs: slice = slice(None), out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Adjoint of `differences`: out_l = sum_{pairs of l} G - sum_{pairs towards l} G = forces
         for G = dV/dR.
 

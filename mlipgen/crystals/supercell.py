@@ -31,11 +31,11 @@ class Supercell:
         object.__setattr__(self, "n", tuple(int(m) for m in n))
 
     @property
-    def cell(self):
+    def cell(self) -> np.ndarray:
         return np.array(self.n)[:, None] * self.crystal.cell
 
     @cached_property
-    def positions(self):
+    def positions(self) -> np.ndarray:
         grid = np.stack(np.meshgrid(*(np.arange(m) for m in self.n), indexing="ij"), -1).reshape(
             -1, len(self.n)
         )
@@ -44,13 +44,13 @@ class Supercell:
     def __len__(self):
         return int(np.prod(self.n)) * len(self.crystal.basis)
 
-    def central_site(self):
+    def central_site(self) -> int:
         """A site near the middle of the cell: where defects go, so that pictures look right."""
         middle = self.cell.sum(axis=0) / 2
         return int(np.argmin(((self.positions - middle) ** 2).sum(axis=1).round(6)))
 
 
-def as_atoms(symbol, positions, cell):
+def as_atoms(symbol: str, positions: np.ndarray, cell: np.ndarray) -> Atoms:
     """ASE Atoms from (n, d) positions and a (d, d) cell; two-dimensional ones lie in the plane z =
     0.
     """
@@ -60,7 +60,7 @@ def as_atoms(symbol, positions, cell):
     return Atoms([symbol] * len(full), positions=full, cell=box, pbc=[True] * d + [False] * (3 - d))
 
 
-def translations(crystal):
+def translations(crystal: Crystal) -> np.ndarray:
     """The shortest lattice translations, one of each pair +-rho: (m, d), A."""
     R, _, b, _ = crystal.stencil(1.5 * crystal.a, crystal.primitive_atoms[:1])
     R = R[crystal.sublattice[b] == crystal.sublattice[crystal.primitive_atoms[0]]]
@@ -70,7 +70,7 @@ def translations(crystal):
     return R[np.array(leading) > 0]
 
 
-def translated(supercell, rho):
+def translated(supercell: Supercell, rho: np.ndarray) -> np.ndarray:
     """Index of the site at l + rho for every site l of the supercell, shape (n_sites,); rho a
     lattice translation.
     """

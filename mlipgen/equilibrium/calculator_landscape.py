@@ -3,7 +3,7 @@
     H(x) v = -[f(x + h v) - f(x - h v)] / (2 h),    h max_l |v_l| = step
 
 The error is h^2/6 times the forces' third derivative plus their noise / h; the step that balances
-them, (3 noise / f''')^(1/3), is the model's (`potentials.calculator_model.balanced_step`).
+them, (3 noise / f''')^(1/3), is the model's (`potentials.noise.balanced_step`).
 """
 
 import numpy as np

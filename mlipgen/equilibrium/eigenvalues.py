@@ -1,14 +1,31 @@
 """Extreme eigenvalues of operators on displacement fields."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.linalg import eigh
 
 from ..failures import NotConverged, Unstable
 
+if TYPE_CHECKING:
+    from ..contracts import Operator
+
 
 def extreme_eigenvalue(
-    A, B, P, shape, end="largest", tolerance=5e-3, most=60, seed=0, start=(), floor=0.0
-):
+    A: Operator,
+    B: Operator,
+    P: Operator,
+    shape: tuple,
+    end: str = "largest",
+    tolerance: float = 5e-3,
+    most: int = 60,
+    seed: int = 0,
+    start: Sequence[np.ndarray] = (),
+    floor: float = 0.0,
+) -> tuple[float, np.ndarray]:
     """Extreme eigenvalue of A x = lambda B x on mean-free fields by the generalised Davidson
     method, and its vector.
 

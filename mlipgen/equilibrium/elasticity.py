@@ -2,6 +2,10 @@
 elasticity predicts.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from ..crystals import Neighbours, minimum_image, translated, translations
@@ -9,8 +13,16 @@ from ..potentials.derivatives import elastic_tensor, virial
 from .farfield import on_lattice
 from .landscape import landscape
 
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from ..crystals.defects import Defect
+    from .green import LatticeGreen
+    from .relaxation import Equilibrium
 
-def elastic_dipole(potential, equilibrium, method="stress"):
+
+def elastic_dipole(
+    potential: Model, equilibrium: Equilibrium, method: str = "stress"
+) -> np.ndarray:
     """Elastic dipole tensor P (d, d), eV: the strength of the far field, u_i = -P_jk d_k G_ij.
 
     method : "stress"     P = -dE/dF of the relaxed cell at fixed shape (a stress-free crystal
@@ -37,7 +49,7 @@ def elastic_dipole(potential, equilibrium, method="stress"):
     return f.T @ minimum_image(cell.positions - defect.centre, cell.cell)
 
 
-def green_gradient(A, x, points=32):
+def green_gradient(A: np.ndarray, x: np.ndarray, points: int = 32) -> np.ndarray:
     """Gradient d_k G_ij of the continuum Green's function at x (n, d): shape (n, d, d, d) = (n, i,
     j, k).
 
@@ -78,7 +90,7 @@ def green_gradient(A, x, points=32):
     return out / (4 * np.pi * points) / (r**2)[:, None, None, None]
 
 
-def continuum_prediction(potential, defect, dipole):
+def continuum_prediction(potential: Any, defect: Defect, dipole: np.ndarray) -> np.ndarray:
     """Displacement of every atom (n_atoms, d), A, by linear elasticity in an infinite medium: u_i =
     -P_jk d_k G_ij.
     """
@@ -90,7 +102,7 @@ def continuum_prediction(potential, defect, dipole):
     return np.where(np.isnan(x), np.nan, u)
 
 
-def lattice_prediction(green, defect, dipole):
+def lattice_prediction(green: LatticeGreen, defect: Defect, dipole: np.ndarray) -> np.ndarray:
     """The same by the periodic lattice's own Green's function: the dipole as forces on the sites
     next to the defect.
     """

@@ -2,7 +2,11 @@
 eV.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,13 +14,17 @@ from ..crystals import minimum_image, thickness, translated, translations
 from ..potentials._complex import smoothstep
 from ..rates import observed_rate
 
+if TYPE_CHECKING:
+    from ..crystals.defects import Defect
+    from .relaxation import Equilibrium
 
-def ramp(r, L):
+
+def ramp(r: np.ndarray, L: float) -> np.ndarray:
     """0 for r <= L, 1 for r >= 2L, the C3 smoothstep in between."""
     return smoothstep.py_func(np.clip(r / L - 1, 0, 1))[0]
 
 
-def on_lattice(defect, u, empty=np.nan):
+def on_lattice(defect: Defect, u: np.ndarray, empty: float = np.nan) -> np.ndarray:
     """Values u (n_atoms, d) on the homogeneous sites (n_sites, d): those of the one atom of a site,
     averages over two that share it, and `empty` where there is none.
 
@@ -27,7 +35,7 @@ def on_lattice(defect, u, empty=np.nan):
     return np.where(count == 1 if np.isnan(empty) else count > 0, field, empty)
 
 
-def lattice_displacement(reference):
+def lattice_displacement(reference: Any) -> np.ndarray:
     """ubar as a field on the sites of the homogeneous supercell (n_sites, d), A: averages where a
     site has two atoms, those of its neighbours where it has none.
     """
@@ -52,13 +60,18 @@ class FarField:
     distance: np.ndarray
     D: dict
 
-    def rate(self, j=1, window=(0.0, np.inf)):
+    def rate(self, j: int = 1, window: tuple[float, float] = (0.0, np.inf)) -> tuple[float, float]:
         """Slope of log |D^j u| against log r inside the window (A) and its standard error."""
         keep = (self.distance > window[0]) & (self.distance < window[1])
         return observed_rate(self.distance[keep], self.D[j][keep])
 
 
-def far_field(equilibrium, orders=(1, 2, 3), bins=24, u=None):
+def far_field(
+    equilibrium: Equilibrium,
+    orders: Sequence[int] = (1, 2, 3),
+    bins: int = 24,
+    u: np.ndarray | None = None,
+) -> FarField:
     """Bin |D^j u| by distance, out to where the periodic images are felt (a third of the cell's
     thickness).
 

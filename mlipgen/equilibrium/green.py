@@ -5,10 +5,18 @@ The Green's function is the right preconditioner for a defect: a point defect ch
 only locally, so the number of force evaluations does not grow with the cell.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..failures import NotFinite, Unstable
 from ..potentials.derivatives import ForceConstantTable, force_constants
+
+if TYPE_CHECKING:
+    from ..contracts import Operator
+    from ..crystals.defects import Defect
 
 
 class LatticeStiffness:
@@ -44,7 +52,7 @@ class LatticeStiffness:
         self._axes, self._shape = tuple(range(d)), homogeneous.n + (nb * d,)
         self.D = np.conj(np.fft.rfftn(K, axes=self._axes))
 
-    def apply(self, matrices, field):
+    def apply(self, matrices: np.ndarray, field: np.ndarray) -> np.ndarray:
         """Matrices of every wave vector times a field (n_sites, d)."""
         F = np.fft.rfftn(field.reshape(self._shape), axes=self._axes)
         F = (matrices @ F[..., None])[..., 0]
@@ -98,7 +106,7 @@ class LatticeGreen:
         """
         return self.hessian.apply(self.G, f)
 
-    def for_defect(self, defect):
+    def for_defect(self, defect: Defect) -> Operator:
         """The preconditioner on the atoms of a defect: symmetric and positive on forces without a
         net force.
 

@@ -9,13 +9,18 @@ asked for only by what the theory defines through them: the perfect crystal's en
 its derivatives (`potentials.derivatives`, `learning.observations`) and the explorer's factors.
 """
 
-from typing import Protocol
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..crystals import Crystal, Neighbours
 from ..potentials.calculator_model import CalculatorModel
 from ..potentials.derivatives import energies_and_forces, hessian_vector, stencil_hessian_vector
+
+if TYPE_CHECKING:
+    from ..contracts import Model
 
 
 class Landscape(Protocol):
@@ -85,22 +90,22 @@ class SiteLandscape:
         self.model, self.positions = model, np.asarray(positions, float)
         self.neighbours = Neighbours(self.positions, cell, model.cutoff, skin)
 
-    def evaluate(self, x=None):
+    def evaluate(self, x: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         return energies_and_forces(self.model, self.neighbours, self._at(x))
 
-    def displaced(self, du):
+    def displaced(self, du: np.ndarray) -> np.ndarray:
         # Differences of du, not of positions: absolute positions would cost three digits.
         near = self.neighbours
         R = near.vectors(self.positions) + near.differences(du)
         return near.divergence(self.model.sites(R, near.offsets)[1])
 
-    def hessian(self, x=None):
+    def hessian(self, x: np.ndarray | None = None) -> Hessian:
         x = self._at(x)
         near = self.neighbours
         near.check(x)
         return Hessian(lambda v: hessian_vector(self.model, near, x, v), x.shape)
 
-    def quick_hessian(self, x, forces):
+    def quick_hessian(self, x: np.ndarray, forces: np.ndarray) -> Hessian:
         # one real evaluation a product, where the exact complex step costs three
         def product(v):
             h = 1e-4 / np.abs(v).max()
@@ -108,20 +113,22 @@ class SiteLandscape:
 
         return Hessian(product, x.shape)
 
-    def displaced_hessian(self, du):
+    def displaced_hessian(self, du: np.ndarray) -> Hessian:
         """The Hessian at `positions` + du, differences taken as in `displaced`."""
         near = self.neighbours
         R = near.vectors(self.positions) + near.differences(du)
         return Hessian(lambda v: stencil_hessian_vector(self.model, near, R, v), du.shape)
 
-    def above_crystal(self, energies, crystal):
+    def above_crystal(self, energies: np.ndarray, crystal: Crystal) -> Any:
         return (energies - crystal.energy_per_atom(self.model)).sum(axis=0)
 
     def _at(self, x):
         return self.positions if x is None else x
 
 
-def landscape(model, cell, positions, skin=0.0) -> Landscape:
+def landscape(
+    model: Model, cell: np.ndarray, positions: np.ndarray, skin: float = 0.0
+) -> Landscape:
     """The landscape of any model: a site potential's, or the one that the model brings."""
     if hasattr(model, "landscape"):
         return model.landscape(cell, positions)

@@ -1,9 +1,16 @@
 """The energy norm |Du|."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..crystals import Neighbours
 from ..potentials.derivatives import ForceConstantTable
+
+if TYPE_CHECKING:
+    from ..crystals.lattice import Crystal
 
 
 class EnergyNorm:
@@ -18,16 +25,16 @@ class EnergyNorm:
         self._pairs = Neighbours(equilibrium.positions, defect.cell, defect.crystal.norm_cutoff)
         self._distance = defect.distance()
 
-    def per_site(self, u):
+    def per_site(self, u: np.ndarray) -> np.ndarray:
         """sum_rho |D_rho u(l)|^2, shape (n_sites,), A^2, for u (n_sites, d)."""
         n = len(self._pairs.offsets) - 1
         return np.bincount(self._pairs.i, (self._pairs.differences(u) ** 2).sum(axis=1), n)
 
-    def differences(self, u):
+    def differences(self, u: np.ndarray) -> np.ndarray:
         """D u on the pairs, shape (n_pairs, d): |Du|^2 is the sum of their squares."""
         return self._pairs.differences(u)
 
-    def gram(self, u):
+    def gram(self, u: np.ndarray) -> np.ndarray:
         """D'D u, shape (n_sites, d): |Du|^2 = <u, gram(u)>."""
         return -self._pairs.divergence(self._pairs.differences(u))
 
@@ -35,7 +42,7 @@ class EnergyNorm:
         """|Du|, A."""
         return float(np.sqrt(self.per_site(u).sum()))
 
-    def shells(self, u, edges):
+    def shells(self, u: np.ndarray, edges: np.ndarray) -> np.ndarray:
         """|Du| over the sites between consecutive distances `edges` (A) from the defect: shape
         (len(edges) - 1,).
         """
@@ -43,7 +50,7 @@ class EnergyNorm:
         inside = (where >= 0) & (where < len(edges) - 1)
         return np.sqrt(np.bincount(where[inside], self.per_site(u)[inside], len(edges) - 1))
 
-    def reference_scale(self, u, core=0.0):
+    def reference_scale(self, u: np.ndarray, core: float = 0.0) -> float:
         """|D ubar| outside the core (A): what errors are compared with.
 
         An interstitial's |D ubar| inside its core depends on the arbitrary starting sites, so there
@@ -56,7 +63,7 @@ class EnergyNorm:
         return float(np.sqrt(site[~inside].sum() + 0.1**2 * n_pairs[inside].sum()))
 
 
-def gram_table(crystal):
+def gram_table(crystal: Crystal) -> ForceConstantTable:
     """|Du|^2 of the perfect crystal, pairs from both ends, written as force constants."""
     s, t, xi, K = [], [], [], []
     for atom in crystal.primitive_atoms:

@@ -1,8 +1,11 @@
 """Preconditioned relaxation, and what it finds."""
 
+from __future__ import annotations
+
 import warnings
 from collections import deque
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,10 @@ from ..failures import LeftBasin, NotConverged, NotFinite, SaddleWarning
 from .green import LatticeGreen
 from .landscape import landscape
 from .stability import curvature_at
+
+if TYPE_CHECKING:
+    from ..contracts import Model, Progress
+    from ..crystals.defects import Defect
 
 SKIN = 0.4  # A; wide enough that a relaxing vacancy never rebuilds its neighbour list
 
@@ -37,24 +44,24 @@ class Equilibrium:
     followed: float = 0.0
 
     @property
-    def u(self):
+    def u(self) -> np.ndarray:
         u = self.positions - self.defect.positions
         return u - u.mean(axis=0)
 
 
 def relax(
-    model,
-    defect,
-    start=None,
-    green=None,
-    tolerance=1e-8,
-    max_evaluations=200,
-    max_move=None,
-    memory=12,
-    max_step=0.25,
-    progress=None,
-    saddle="warn",
-):
+    model: Model,
+    defect: Defect,
+    start: np.ndarray | None = None,
+    green: LatticeGreen | None = None,
+    tolerance: float = 1e-8,
+    max_evaluations: int = 200,
+    max_move: float | None = None,
+    memory: int = 12,
+    max_step: float = 0.25,
+    progress: Progress | None = None,
+    saddle: str = "warn",
+) -> Equilibrium:
     """Relax a defect at fixed cell: limited-memory BFGS with the lattice Green's function as
     preconditioner.
 
@@ -111,7 +118,7 @@ def relax(
     return found
 
 
-def saddle_message(equilibrium, curvature):
+def saddle_message(equilibrium: Equilibrium, curvature: float) -> str:
     """What to say of a relaxed state that is no minimum."""
     return (
         f"the relaxed {equilibrium.defect.name} is a saddle point, not a minimum (lowest curvature "
@@ -165,7 +172,7 @@ class _Descent:
         # the mean is round-off: site energies do not change under translation
         return V, f - f.mean(axis=0)
 
-    def run(self, x0, limit):
+    def run(self, x0, limit: float) -> Equilibrium:
         """Minimise from x0 (n, d); LeftBasin beyond `limit` (A) from there."""
         self.surface = landscape(self.model, self.defect.cell, x0, SKIN)
         self.x0, self.limit = x0, limit
@@ -223,7 +230,7 @@ def _two_loop(f, history, P):
     return p
 
 
-def formation_energy(potential, equilibrium):
+def formation_energy(potential: Model, equilibrium: Equilibrium) -> float:
     """Energy of a defect relative to as many sites of the model's own crystal, at the reference
     lattice constant, eV.
 

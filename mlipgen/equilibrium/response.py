@@ -1,11 +1,18 @@
 """Linear response: H du = f by preconditioned conjugate gradients."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..failures import NotConverged, NotFinite, Unstable
 from .landscape import landscape
+
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from .landscape import Hessian
 
 Operator = Callable[[np.ndarray], np.ndarray]
 
@@ -62,6 +69,6 @@ def linear_response(
     )
 
 
-def hessian_at(model, positions, cell):
+def hessian_at(model: Model, positions: np.ndarray, cell: np.ndarray) -> Hessian:
     """The Hessian of `model` at fixed positions, an operator (n, d) -> (n, d)."""
     return landscape(model, cell, positions).hessian()

@@ -1,6 +1,9 @@
 """Stability: the smallest <Hv, v> / |Dv|^2 of a crystal and of a relaxed defect."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +15,14 @@ from .landscape import landscape
 from .norm import EnergyNorm, gram_table
 from .response import linear_response
 
+if TYPE_CHECKING:
+    from ..contracts import Model, Operator
+    from ..crystals.defects import Defect
+    from ..crystals.lattice import Crystal
+    from .relaxation import Equilibrium
 
-def lattice_stability(potential, crystal, samples=8):
+
+def lattice_stability(potential: Model, crystal: Crystal, samples: int = 8) -> float:
     """Smallest <Hv, v> / |Dv|^2 of the perfect crystal, eV/A^2: over wave vectors of the Brillouin
     zone and long waves.
     """
@@ -34,14 +43,16 @@ def lattice_stability(potential, crystal, samples=8):
     return float(lowest)
 
 
-def core_forces(defect, count=3, seed=1):
+def core_forces(defect: Defect, count: int = 3, seed: int = 1) -> np.ndarray:
     """Random forces (count, n, d) on the atoms of a defect's core: they have no symmetry."""
     core = defect.distance() < 1.6 * defect.crystal.shells[0]
     shape = (count, *defect.positions.shape)
     return core[:, None] * np.random.default_rng(seed).standard_normal(shape)
 
 
-def soft_fields(hessian, preconditioner, defect, count=3, seed=1):
+def soft_fields(
+    hessian: Operator, preconditioner: Operator, defect: Defect, count: int = 3, seed: int = 1
+) -> list[np.ndarray]:
     """Responses (n, d) of a defect to random forces on its core: rich in its soft modes, which a
     random field hardly contains.
 
@@ -68,7 +79,13 @@ class Curvature(NamedTuple):
     mode: np.ndarray
 
 
-def lowest_curvature(hessian, gram, preconditioner, start, tolerance=0.01) -> Curvature:
+def lowest_curvature(
+    hessian: Operator,
+    gram: Operator,
+    preconditioner: Operator,
+    start: Sequence[np.ndarray],
+    tolerance: float = 0.01,
+) -> Curvature:
     """Is this a minimum?  The smallest <Hv, v> / |Dv|^2, accurate enough for its sign.
 
     Parameters
@@ -92,7 +109,9 @@ def lowest_curvature(hessian, gram, preconditioner, start, tolerance=0.01) -> Cu
     )
 
 
-def curvature_at(model, equilibrium, green=None) -> Curvature:
+def curvature_at(
+    model: Model, equilibrium: Equilibrium, green: LatticeGreen | None = None
+) -> Curvature:
     """`lowest_curvature` of a model at its own equilibrium, from random forces on the core."""
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
@@ -102,7 +121,9 @@ def curvature_at(model, equilibrium, green=None) -> Curvature:
     return lowest_curvature(hessian, EnergyNorm(equilibrium).gram, P, start)
 
 
-def stability_constant(potential, equilibrium, green=None, **options):
+def stability_constant(
+    potential: Model, equilibrium: Equilibrium, green: LatticeGreen | None = None, **options: Any
+) -> float:
     """Smallest <Hv, v> / |Dv|^2 at a relaxed defect, eV/A^2; positive means strongly stable,
     negative a saddle.
 

@@ -8,8 +8,12 @@ Tungsten's interstitial is the <110> dumbbell: under this potential the relaxed 
 saddle point (negative stability constant).
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +29,11 @@ from ..generalisation.verdict import Outcome
 from .study import Prepared, Study, run_studies
 from .sweep import local_processes
 
+if TYPE_CHECKING:
+    from ..contracts import Size
+    from ..generalisation.defect_error import DefectError
+    from ..learning.fitting import Fit
+
 #: A geometry error below this fraction of |D ubar| is small.
 SMALL = 0.10
 
@@ -39,7 +48,7 @@ class CensusStudy(Study):
     bounds on the geometry error, A (None when delta >= 1: there is no bound), `linear_distance`,
     and `newton_distance`, which is `prediction_distance` also where the prediction was refused."""
 
-    def prepare(self):
+    def prepare(self) -> Prepared:
         return _Prepared(self)
 
 
@@ -49,7 +58,7 @@ class _Prepared(Prepared):
         self._weights = ForceWeights.of(self.reference)
         self._cut = {n: cut_constant(self.reference, n * self.crystal.a) for n in study.cells}
 
-    def more(self, fit, error, cell):
+    def more(self, fit: Fit, error: DefectError, cell: Size) -> dict:
         row = {
             "mismatch": None,
             "linear_distance": error.linear_distance,
@@ -106,7 +115,14 @@ SOFT = (
 )
 
 
-def run(systems=SYSTEMS, seeds=(0, 1), out=None, workers=None, executor=None, progress=False):
+def run(
+    systems: Sequence[CensusStudy] = SYSTEMS,
+    seeds: Sequence[int] = (0, 1),
+    out: str | Path | None = None,
+    workers: int | None = None,
+    executor: Any = None,
+    progress: bool = False,
+) -> list[dict]:
     """Every fit of every system and seed: a list of rows as of `Study.run`, with `mismatch`.
 
     systems : sequence of CensusStudy;  seeds : sequence of int
@@ -125,7 +141,9 @@ def run(systems=SYSTEMS, seeds=(0, 1), out=None, workers=None, executor=None, pr
     return [row for part in parts for row in part]
 
 
-def within(rows, key="effectivity", low=0.95, high=1.05):
+def within(
+    rows: list[dict], key: str = "effectivity", low: float = 0.95, high: float = 1.05
+) -> tuple[int, int]:
     """(inside, all) over the rows whose measured geometry error is below 10 % of |D ubar|; a
     missing prediction is outside.
     """
@@ -133,12 +151,12 @@ def within(rows, key="effectivity", low=0.95, high=1.05):
     return sum(r[key] is not None and low <= r[key] <= high for r in own), len(own)
 
 
-def small_error(row):
+def small_error(row: dict) -> bool:
     """Did the relaxation stay in the basin, with a measured error below 10 % of |D ubar|?"""
     return row["relative_error"] is not None and row["relative_error"] < SMALL
 
 
-def energy_agrees(row):
+def energy_agrees(row: dict) -> bool | None:
     """|predicted - measured| <= max(5 % of |measured|, 1e-6 eV) for the total energy error; None
     without a prediction.
     """
@@ -149,7 +167,7 @@ def energy_agrees(row):
     )
 
 
-def sharpness(rows, name):
+def sharpness(rows: list[dict], name: str) -> np.ndarray:
     """Bound `name` of `BOUNDS` over the measured geometry error, for the relaxed fits that have the
     bound: (n,).
     """
@@ -162,7 +180,7 @@ def sharpness(rows, name):
     )
 
 
-def keeps_its_bar(row):
+def keeps_its_bar(row: dict) -> bool | None:
     """|effectivity - 1| <= 1.2 kappa, with 0.005 for what the solvers leave; None where either
     number is missing.
     """
@@ -171,7 +189,7 @@ def keeps_its_bar(row):
     return abs(row["effectivity"] - 1) <= 1.2 * row["kappa"] + 0.005
 
 
-def verdicts(rows):
+def verdicts(rows: list[dict]) -> dict[str, int]:
     """Counts of what the prediction said against what the relaxation did.
 
     Returns dict: `applies_right`; `applies_false` (said "applies", but the model's minimum is
@@ -190,7 +208,7 @@ def verdicts(rows):
     return counts
 
 
-def spread(rows, key):
+def spread(rows: list[dict], key: str) -> np.ndarray:
     """Smallest, 5 %, median, 95 % and largest value of a column over the fits with a small measured
     error.
     """
@@ -198,7 +216,7 @@ def spread(rows, key):
     return np.quantile(values, [0, 0.05, 0.5, 0.95, 1]) if values else np.full(5, np.nan)
 
 
-def summary(rows):
+def summary(rows: list[dict]) -> list[dict]:
     """One dict for each crystal and defect, and one for all: counts, shares and spreads."""
     groups = {}
     for r in rows:

@@ -8,7 +8,11 @@ vanishes.  Each kind of dV (`mismatch`) isolates one term of the error bound of 
 chapter 7.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +21,9 @@ from ..equilibrium.response import linear_response
 from ..failures import NotConverged
 from ..rates import ROWS, observed_rate, predicted_rates
 from .mismatch import TERMS, Mismatch
+
+if TYPE_CHECKING:
+    from ..generalisation.reference import Reference
 
 __all__ = [
     "ROWS",
@@ -49,7 +56,13 @@ class ControlledError:
     residual: float
 
 
-def respond(reference, mismatch, nonlinear=True, rtol=1e-5, max_steps=12):
+def respond(
+    reference: Reference,
+    mismatch: Mismatch,
+    nonlinear: bool = True,
+    rtol: float = 1e-5,
+    max_steps: int = 12,
+) -> ControlledError:
     """Relax under the known error by Newton's method from the reference equilibrium.
 
     The tiny forces left over in the reference are kept as a dead load on both sides, and the energy
@@ -130,23 +143,23 @@ class RateExperiment:
     energy: np.ndarray
 
     @property
-    def predicted(self):
+    def predicted(self) -> tuple[float, float]:
         """The slowest term decides."""
         exponents = [TERMS[t].rate.exponents(self.dimension) for t in self.terms]
         return min(g for g, _ in exponents), min(e for _, e in exponents)
 
-    def rate(self, what="geometry", last=None):
+    def rate(self, what: str = "geometry", last: int | None = None) -> tuple[float, float]:
         """Fitted exponent and its standard error; `last`: only from the largest so many L."""
         values = np.abs(getattr(self, what))
         slope, error = observed_rate(self.L[-(last or 0) :], values[-(last or 0) :])
         return -slope, error
 
-    def local_rates(self, what="geometry"):
+    def local_rates(self, what: str = "geometry") -> np.ndarray:
         """Slopes between neighbouring L: they show whether the asymptotic range is reached."""
         return -np.diff(np.log(np.abs(getattr(self, what)))) / np.diff(np.log(self.L))
 
 
-def calibrate(reference, L, term, size, **options):
+def calibrate(reference: Reference, L: float, term: str, size: float, **options: Any) -> float:
     """Coefficient for which the term changes the geometry by `size` (A) at L, to first order, and
     raises the energy.
 
@@ -156,7 +169,15 @@ def calibrate(reference, L, term, size, **options):
     return float(np.sign(one.linear_energy)) * size / one.geometry
 
 
-def measure_rates(reference, terms, radii, size=1e-3, nonlinear=True, coefficients=None, **options):
+def measure_rates(
+    reference: Reference,
+    terms: str | Sequence[str],
+    radii: Sequence[float],
+    size: float = 1e-3,
+    nonlinear: bool = True,
+    coefficients: dict[str, float] | None = None,
+    **options: Any,
+) -> RateExperiment:
     """Run one controlled experiment at every L.
 
     Parameters

@@ -1,11 +1,17 @@
 """Memory and time of what was asked for, estimated before it is begun."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..crystals import Crystal, Supercell
 from ..failures import TooLarge
+
+if TYPE_CHECKING:
+    from ..contracts import Model, Size
 
 #: Bytes for each pair of neighbours (vectors, indices, gradients) and for each atom (positions,
 #: history of the relaxation, Green's function), measured on relaxations of 10^4 to 10^6 atoms.
@@ -32,7 +38,7 @@ def _reclaimable():
         return 0.0
 
 
-def relaxation_cost(potential, crystal: Crystal, n) -> tuple[int, float, float]:
+def relaxation_cost(potential: Model, crystal: Crystal, n: Size) -> tuple[int, float, float]:
     """Atoms, bytes and seconds (rough) of relaxing a defect in n conventional cells."""
     cell = Supercell(crystal, n)
     pairs = np.pi * 4 / 3 * (potential.cutoff + 0.4) ** 3 * len(crystal.basis)
@@ -57,7 +63,7 @@ def count_functions(degree: int, order: int = 3, pair: int = 1) -> int:
     return int(np.ceil(total))
 
 
-def require_memory(needed: float, what: str, fix: str):
+def require_memory(needed: float, what: str, fix: str) -> None:
     """Raise TooLarge, naming what and the fix, if `needed` bytes are not there."""
     there = available_memory()
     if needed > 0.9 * there:
@@ -67,14 +73,14 @@ def require_memory(needed: float, what: str, fix: str):
         )
 
 
-def check_relaxation(potential, crystal, n) -> tuple[int, float, float]:
+def check_relaxation(potential: Model, crystal: Crystal, n: Size) -> tuple[int, float, float]:
     """`relaxation_cost`, refused if it does not fit."""
     atoms, memory, seconds = relaxation_cost(potential, crystal, n)
     require_memory(memory, f"relaxing {atoms:,} atoms", "take a smaller cell")
     return atoms, memory, seconds
 
 
-def check_study(study, potential, crystal) -> tuple[int, float, float]:
+def check_study(study: Any, potential: Model, crystal: Crystal) -> tuple[int, float, float]:
     """Points, bytes and seconds (rough) of a study, refused if it does not fit."""
     functions = count_functions(max(study.degrees), pair=study.pair)
     rows = study.count * 3 * len(Supercell(crystal, study.largest))

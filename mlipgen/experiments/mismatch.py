@@ -134,7 +134,7 @@ class Mismatch:
                 "shared site"
             )
 
-    def stretches(self, u):
+    def stretches(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """a and b, (directions, sites with w > 0) each, A, for displacements u (n_atoms, d) from
         the lattice sites.
         """
@@ -145,14 +145,14 @@ class Mismatch:
             np.array([p[self.sites, m] - p[self.behind[m], m] for m in columns]),
         )
 
-    def energy(self, u):
+    def energy(self, u: np.ndarray) -> float:
         """sum_l w dV, eV."""
         a, b = self.stretches(u)
         return float(
             sum(k * (self.weights * TERMS[t].value(a, b)).sum() for t, k in self.terms.items())
         )
 
-    def forces(self, u):
+    def forces(self, u: np.ndarray) -> np.ndarray:
         """Minus its gradient, (n_atoms, d), eV/A; accepts complex u."""
         a, b = self.stretches(u)
         A, B = (
@@ -169,6 +169,6 @@ class Mismatch:
             f += p[:, None] * e
         return f
 
-    def hessian(self, u):
+    def hessian(self, u: np.ndarray) -> Hessian:
         """Second derivative at u, an operator on (n_atoms, d), exact (complex step)."""
         return Hessian(lambda v: -self.forces(u + 1j * STEP * v).imag / STEP, u.shape)

@@ -1,6 +1,9 @@
 """What all points of a study share, and the point itself: fitted, predicted, relaxed."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING, Any
 
 from ..crystals import Crystal, Supercell, build_defect
 from ..generalisation.defect_error import defect_error
@@ -10,8 +13,14 @@ from ..learning.training import crystal_observations, defect_observations, held_
 from ..potentials import EAM, ACEBasis, StillingerWeber, Toy2D
 from .results import point_row
 
+if TYPE_CHECKING:
+    from ..contracts import Size
+    from ..generalisation.defect_error import DefectError
+    from ..learning.fitting import Block, Fit
+    from ..potentials.site import SitePotential
 
-def reference_potential(symbol):
+
+def reference_potential(symbol: str) -> SitePotential:
     """The reference potential of a crystal by symbol.
 
     Stillinger-Weber for Si, EAM for the 16 metals, the two-dimensional toy for X.
@@ -64,7 +73,7 @@ class Prepared:
         )
         self._blocks = {}
 
-    def blocks(self, cell):
+    def blocks(self, cell: Size) -> dict[str, Block]:
         """The training blocks of one cell size: dict kind -> Block."""
         if cell not in self._blocks:
             s = self.study
@@ -77,7 +86,7 @@ class Prepared:
             }
         return self._blocks[cell]
 
-    def fit(self, cell, kinds, degree, **options):
+    def fit(self, cell: Size, kinds: str, degree: int, **options: Any) -> Fit:
         """The fit of one grid point; `options` go to `fit_blocks` (weights, ridge)."""
         options = {"weights": self.study.weights, "ridge": self.study.ridge, **options}
         return fit_blocks(
@@ -91,7 +100,7 @@ class Prepared:
             **options,
         )
 
-    def point(self, cell, kinds, degree):
+    def point(self, cell: Size, kinds: str, degree: int) -> dict:
         """Fit, predict, relax: one row of the table, see `results.point_row`."""
         start = time.perf_counter()
         fit = self.fit(cell, kinds, degree)
@@ -107,7 +116,7 @@ class Prepared:
         more = self.more(fit, error, cell)
         return point_row(where, fit, error, time.perf_counter() - start, **more)
 
-    def more(self, fit, error, cell):
+    def more(self, fit: Fit, error: DefectError, cell: Size) -> dict:
         """Further columns for a subclass to add, from the fit, its DefectError and the
         training-cell size.
         """

@@ -1,15 +1,27 @@
 """One defect relaxed, and what there is to say of it."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 from ..crystals import Crystal, Supercell, build_defect
 from ..equilibrium import EnergyNorm, formation_energy, relax
 from .study import reference_potential
 
+if TYPE_CHECKING:
+    from ..contracts import Model, Size
+
 
 def relax_report(
-    symbol, defect, cell, tolerance=1e-8, potential=None, crystal=None, saddle="ignore"
-):
+    symbol: str,
+    defect: str,
+    cell: Size,
+    tolerance: float = 1e-8,
+    potential: Model | None = None,
+    crystal: Crystal | None = None,
+    saddle: str = "ignore",
+) -> dict:
     """Relax one defect and report on it, as a dict of plain numbers.
 
     symbol, defect : str;  cell : int or tuple;  potential : default the symbol's own

@@ -1,14 +1,22 @@
 """The rows of a study: what is kept of each point, as a table, and as a figure."""
 
+from __future__ import annotations
+
 import csv
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import __version__
 
+if TYPE_CHECKING:
+    from ..generalisation.defect_error import DefectError
+    from ..learning.fitting import Fit
 
-def point_row(where, fit, error, seconds, **more):
+
+def point_row(where: dict, fit: Fit, error: DefectError, seconds: float, **more: Any) -> dict:
     """One row: a dict of plain numbers and text, None where there is no number.
 
     where : dict            crystal, defect, cell, observations, degree, seed
@@ -60,7 +68,7 @@ def _plain(value):
     return int(value) if isinstance(value, np.integer) else value
 
 
-def write_results(rows, study, out):
+def write_results(rows: list[dict], study: Any, out: Path) -> None:
     """study.csv, study.json and study.png in the folder `out`."""
     with open(out / "study.csv", "w", newline="", encoding="utf-8") as f:
         table = csv.DictWriter(f, list(rows[0]))
@@ -71,7 +79,7 @@ def write_results(rows, study, out):
     figure(rows).savefig(out / "study.png", dpi=150)
 
 
-def figure(rows):
+def figure(rows: list[dict]) -> Any:
     """Geometry and energy errors against training-cell size: measured (marks) and predicted
     (lines), a panel a degree.
     """

@@ -65,7 +65,7 @@ class Store:
     def __len__(self):
         return len(self._rows)
 
-    def add(self, point, row):
+    def add(self, point: tuple | list, row: dict) -> None:
         """Keep a finished row: a dict of what JSON knows."""
         line = json.dumps({"key": self.key, "point": point, "row": row}, allow_nan=False)
         self._rows[_hashable(point)] = row

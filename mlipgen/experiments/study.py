@@ -4,11 +4,15 @@ measured.
 Each finished point is saved at once, so a killed study goes on where it was.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -79,17 +83,17 @@ class Study:
             )
 
     @property
-    def largest(self):
+    def largest(self) -> int | tuple:
         """The training cell of the greatest volume: held-out configurations are of that size."""
         return max(self.cells, key=_volume)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Everything but the potential's own numbers, as plain data."""
         own = {k: v for k, v in vars(self).items() if k != "potential"}
         return own | {"potential": self.potential and _fingerprint(self.potential)}
 
     @property
-    def key(self):
+    def key(self) -> str:
         """Fingerprint of everything a point depends on besides its own place in the grid (held-out
         cells are the largest).
         """
@@ -98,7 +102,7 @@ class Study:
         settings = [__version__, HELD_OUT, max(self.degrees), self.largest, own]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
-    def grid(self):
+    def grid(self) -> list[tuple]:
         return [
             (n, kinds, degree)
             for n in self.cells
@@ -106,13 +110,15 @@ class Study:
             for kinds in self.observations
         ]
 
-    def prepare(self):
+    def prepare(self) -> Prepared:
         """Reference potential, crystal, basis, relaxed reference and held-out blocks, as
         `Prepared`.
         """
         return Prepared(self)
 
-    def run(self, out=None, progress=True, executor=None):
+    def run(
+        self, out: str | Path | None = None, progress: bool = True, executor: Any = None
+    ) -> list[dict]:
         """Compute every point; with `out` (a folder) each is saved at once and finished ones are
         not computed again.
 
@@ -124,7 +130,9 @@ class Study:
         return run_studies([self], [out], progress, executor)[0]
 
 
-def run_studies(studies, folders, progress=False, executor=None):
+def run_studies(
+    studies: Sequence, folders: Sequence, progress: bool = False, executor: Any = None
+) -> list[list[dict]]:
     """Several studies as one sweep: a list of rows for each; see `Study.run`.
 
     folders : one for each study, or None where nothing is kept
@@ -175,7 +183,7 @@ class _Stores:
     def __getitem__(self, point):
         return self.stores[point[0]][point[1:]]
 
-    def add(self, point, row):
+    def add(self, point: tuple, row: dict) -> None:
         self.stores[point[0]].add(point[1:], row)
 
 

@@ -1,12 +1,20 @@
 """Convergence with the supercell."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from ..crystals import Neighbours, Supercell, build_defect, minimum_image
 from ..equilibrium import formation_energy, relax
+
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from ..crystals.lattice import Crystal
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,13 @@ class SupercellConvergence:
 
 
 def supercell_convergence(
-    potential, crystal, defect="vacancy", cells=(4, 5, 6, 7, 8), reference_cell=16, tolerance=1e-10
-):
+    potential: Model,
+    crystal: Crystal,
+    defect: str = "vacancy",
+    cells: Sequence[int] = (4, 5, 6, 7, 8),
+    reference_cell: int = 16,
+    tolerance: float = 1e-10,
+) -> SupercellConvergence:
     """Errors of cells of size N against a large one: |D(ubar_N - ubar)| ~ N^(-d/2), |E_N - E| ~
     N^(-d).
 

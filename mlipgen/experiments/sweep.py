@@ -4,17 +4,28 @@ An executor is anything with `submit(function, *arguments)` returning futures th
 `result()`: `concurrent.futures`, or a `dask.distributed.Client`.
 """
 
+from __future__ import annotations
+
 import os
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from typing import Any
 
 #: Seconds between looks at what has finished.
 PATIENCE = 0.02
 
 
-def sweep(points, task, store, executor=None, progress=False, description=""):
+def sweep(
+    points: Sequence[tuple],
+    task: Callable[..., dict],
+    store: Any,
+    executor: Any = None,
+    progress: bool = False,
+    description: str = "",
+) -> list[dict]:
     """Rows of all points, in order; each finished one is in the store at once.
 
     Parameters
@@ -56,7 +67,7 @@ def _computed(points, task, executor):
 
 
 @contextmanager
-def local_processes(workers=None):
+def local_processes(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
     """An executor of `workers` processes (default one for each core), one thread each: they share
     the cores, and threads of small matrices mostly wait for each other.
     """

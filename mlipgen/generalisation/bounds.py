@@ -16,7 +16,10 @@ gives it at the end.  By terms, with ubar's far field outside the training radiu
 constants + anharmonic (`Terms`).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,8 +29,14 @@ from ..equilibrium.landscape import landscape
 from ..failures import Unstable
 from .crystal_error import virial_mismatch, wave_mismatch
 
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from .reference import Reference
 
-def mismatch(model, reference, du=None, **options):
+
+def mismatch(
+    model: Model, reference: Reference, du: np.ndarray | None = None, **options: Any
+) -> float:
     """delta = |H^-1/2 (H_ML - H) H^-1/2|: largest relative error of a curvature, with H_ML at ubar
     (or at ubar + du).
     """
@@ -45,7 +54,7 @@ def mismatch(model, reference, du=None, **options):
     return abs(value)
 
 
-def weight_constant(reference, weight):
+def weight_constant(reference: Reference, weight: np.ndarray) -> float:
     """Smallest C with |<f, v>| <= C |weight f| |Dv| for all forces f (n, d) without net force; C
     has the unit of 1/weight.
 
@@ -64,14 +73,14 @@ def weight_constant(reference, weight):
     )
 
 
-def residual_forces(model, reference):
+def residual_forces(model: Model, reference: Reference) -> np.ndarray:
     """The model's forces at the reference equilibrium, (n, d), eV/A: zero for a perfect model."""
     x = reference.equilibrium.positions
     f = landscape(model, reference.defect.cell, x).evaluate()[1]
     return f - f.mean(axis=0)
 
 
-def dual_norm(f, reference, rtol=1e-2):
+def dual_norm(f: np.ndarray, reference: Reference, rtol: float = 1e-2) -> float:
     """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored;
     its own error is of the order rtol^2.
     """
@@ -91,7 +100,7 @@ class ForceWeights:
     uniform: float
 
     @classmethod
-    def of(cls, reference):
+    def of(cls, reference: Reference) -> "ForceWeights":
         r, gamma = reference.defect.distance(), reference.stability
         if gamma <= 0:
             raise Unstable(
@@ -117,7 +126,12 @@ class Bound:
     gamma: float
 
 
-def geometry_bound(model, reference, weights=None, delta=None):
+def geometry_bound(
+    model: Model,
+    reference: Reference,
+    weights: ForceWeights | None = None,
+    delta: float | None = None,
+) -> Bound:
     """Bounds on the geometry error of `model` from its forces at the reference equilibrium; nothing
     is relaxed.
 
@@ -161,7 +175,7 @@ class Terms:
     harmonic_limit: float
     anharmonic_limit: float
 
-    def bound(self, gamma, delta):
+    def bound(self, gamma: float, delta: float) -> float:
         """|D du| <= (core + harmonic + anharmonic) / (gamma^1/2 (1 - delta)), A; `terms_bound` has
         the two limits in place of the last two.
         """
@@ -172,7 +186,7 @@ class Terms:
         )
 
 
-def cut_constant(reference, radius):
+def cut_constant(reference: Reference, radius: float) -> float:
     """Largest |D(chi v)| / |Dv| for the far field's cut chi, from 0 at radius/2 to 1 at radius (A);
     independent of the model.
     """
@@ -191,7 +205,9 @@ def cut_constant(reference, radius):
     )
 
 
-def far_limits(model, reference, radius, gamma, cut=None):
+def far_limits(
+    model: Model, reference: Reference, radius: float, gamma: float, cut: float | None = None
+) -> tuple[float, float]:
     """Limits (harmonic, anharmonic), eV^(1/2), of the far field's share of the residual, from fit
     errors and ubar alone; see `Terms`.
 
@@ -216,7 +232,14 @@ def far_limits(model, reference, radius, gamma, cut=None):
     return float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum()))
 
 
-def terms_bound(model, reference, radius, gamma, delta, cut=None):
+def terms_bound(
+    model: Model,
+    reference: Reference,
+    radius: float,
+    gamma: float,
+    delta: float,
+    cut: float | None = None,
+) -> float:
     """|D du| <= (core + far_limits) / (gamma^1/2 (1 - delta)), A: outside the training cell only
     ubar and fit errors are needed.
     """
@@ -230,7 +253,9 @@ def terms_bound(model, reference, radius, gamma, delta, cut=None):
     )
 
 
-def residual_terms(model, reference, radius, gamma, cut=None):
+def residual_terms(
+    model: Model, reference: Reference, radius: float, gamma: float, cut: float | None = None
+) -> Terms:
     """Split the residual of `model` at `radius` into core, far harmonic and far anharmonic:
     `Terms`; arguments as of `far_limits`.
     """

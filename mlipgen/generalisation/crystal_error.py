@@ -2,14 +2,24 @@
 distance and by wave
 vector (eps_FC), virials by order in the strain (eps_V0, eps_V1, eps_V2)."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..equilibrium.norm import gram_table
 from ..learning.observations import Virial
 from ..potentials.derivatives import aligned, elastic_tensor, force_constants
 
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from ..crystals.lattice import Crystal
 
-def force_constant_mismatch(model, reference_potential, crystal):
+
+def force_constant_mismatch(
+    model: Model, reference_potential: Model, crystal: Crystal
+) -> tuple[np.ndarray, np.ndarray]:
     """(1 + |xi|)^2 |K_ML(xi) - K(xi)| by shells of |xi|: distances (m,), A, and sums over each
     shell (m,), eV/A^2 with |xi| in A.
 
@@ -23,7 +33,7 @@ def force_constant_mismatch(model, reference_potential, crystal):
     return shells, np.bincount(which.ravel(), size)
 
 
-def wave_mismatch(model, reference_potential, crystal, n=12):
+def wave_mismatch(model: Model, reference_potential: Model, crystal: Crystal, n: int = 12) -> float:
     """Largest |lambda| of (D_ML(k) - D(k)) x = lambda S(k) x, S that of |Du|^2, over a grid of n^d
     wave vectors, eV/A^2.
 
@@ -49,7 +59,14 @@ def wave_mismatch(model, reference_potential, crystal, n=12):
     return float(np.abs(np.linalg.eigvalsh(M)).max())
 
 
-def virial_mismatch(model, reference_potential, crystal, step=0.01, directions=12, seed=0):
+def virial_mismatch(
+    model: Model,
+    reference_potential: Model,
+    crystal: Crystal,
+    step: float = 0.01,
+    directions: int = 12,
+    seed: int = 0,
+) -> tuple[float, float, float]:
     """eps_V0, eps_V1, eps_V2: errors of the stress and of its first and second derivative in the
     deformation gradient.
 

@@ -6,7 +6,9 @@ from scipy.optimize import linear_sum_assignment
 from ..crystals import minimum_image
 
 
-def match_labels(positions, reference, cell, limit):
+def match_labels(
+    positions: np.ndarray, reference: np.ndarray, cell: np.ndarray, limit: float
+) -> np.ndarray | None:
     """Which atom of `positions` stands where each atom of `reference` stands: a permutation, shape
     (n,), or None.
 

@@ -11,7 +11,10 @@ G is the lattice Green's function.  kappa is the contraction of Newton's method
 is |D du| (1 +- kappa).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +22,10 @@ from ..equilibrium import landscape, linear_response
 from ..failures import NotConverged, NotFinite, Unstable
 from .reference import Reference
 from .verdict import APPLIES, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from ..crystals.lattice import Crystal
 
 #: Where the first step leaves more than this, a second one is taken.
 SECOND_STEP = 0.05
@@ -65,7 +72,7 @@ class Prediction:
 
 
 def predict(
-    model, reference: Reference, rtol: float = 1e-4, second_step: float = SECOND_STEP
+    model: Model, reference: Reference, rtol: float = 1e-4, second_step: float = SECOND_STEP
 ) -> Prediction:
     """Predict the defect error of `model` without relaxing it (the book, chapter 12).
 
@@ -145,7 +152,7 @@ def _judge(surface, reference, du, kappa):
     return APPLIES, curvature
 
 
-def basin_radius(crystal):
+def basin_radius(crystal: Crystal) -> float:
     """How far an atom may be from its place in the same defect: a third of the nearest-neighbour
     distance, A.
     """

@@ -1,6 +1,9 @@
 """The reference side of every comparison: relaxed once, used for many models."""
 
+from __future__ import annotations
+
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +20,10 @@ from ..equilibrium import (
 from ..equilibrium.relaxation import saddle_message
 from ..equilibrium.stability import lowest_curvature
 from ..failures import Unstable
+
+if TYPE_CHECKING:
+    from ..contracts import Operator
+    from ..equilibrium.stability import Curvature
 
 
 class Reference:
@@ -57,29 +64,29 @@ class Reference:
         core = 1.5 * defect.crystal.shells[0] if interstitial else 0.0
         self.scale = self.norm.reference_scale(self.equilibrium.u, core)
 
-    def response(self, f, rtol=1e-8):
+    def response(self, f: np.ndarray, rtol: float = 1e-8) -> np.ndarray:
         """H_ref^-1 f for forces f (n, d), eV/A: displacements (n, d), A; see `linear_response`."""
         return linear_response(self.hessian, f, self.preconditioner, rtol=rtol)
 
-    def dual_norm(self, f):
+    def dual_norm(self, f: np.ndarray) -> float:
         """<f, G f>^(1/2), eV^(1/2), with the lattice Green's function G in place of H^-1."""
         return float(np.sqrt(max((f * self.preconditioner(f)).sum(), 0.0)))
 
-    def relative(self, length):
+    def relative(self, length: float) -> float:
         """A length (A) as a fraction of |D ubar|; nan where the defect displaces nothing."""
         return length / self.scale if self.scale > 1e-8 else np.nan
 
     @cached_property
-    def stability(self):
+    def stability(self) -> float:
         """gamma = min <Hv, v> / |Dv|^2 of the reference defect, eV/A^2."""
         return stability_constant(self.potential, self.equilibrium, self.green)
 
     @cached_property
-    def soft(self):
+    def soft(self) -> list[np.ndarray]:
         """Fields (n, d) without symmetry, rich in soft modes: where eigenvalue searches start."""
         return soft_fields(self.hessian, self.preconditioner, self.defect)
 
-    def lowest_curvature(self, hessian):
+    def lowest_curvature(self, hessian: Operator) -> Curvature:
         """Lowest <Hv, v> / |Dv|^2 (eV/A^2) of another Hessian at this defect, and its mode."""
         return lowest_curvature(hessian, self.norm.gram, self.preconditioner, self.soft)
 

@@ -6,7 +6,11 @@ Each kind's block [A y] is reduced once to its R-factor; any weights, ridge or n
 one small problem.  Normal equations are never formed: they square the condition number.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import qr, svd
@@ -14,6 +18,12 @@ from scipy.linalg import qr, svd
 from ..failures import Unfitted
 from ..potentials.ace import LinearACE
 from .kinds import default_weights, parse_kinds
+
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from ..crystals.lattice import Crystal
+    from ..potentials.ace import ACEBasis
+    from .kinds import Observation
 
 RIDGE = 1e-6
 
@@ -32,16 +42,16 @@ class Block:
     groups: int
 
     @property
-    def target_norm(self):
+    def target_norm(self) -> float:
         return float(np.linalg.norm(self.R[:, -1]))
 
-    def residual(self, theta):
+    def residual(self, theta: np.ndarray) -> float:
         """|A theta - y|, for theta of any nested size (leading columns chosen by the caller through
         `columns`).
         """
         return float(np.linalg.norm(self.R[:, :-1] @ theta - self.R[:, -1]))
 
-    def columns(self, index):
+    def columns(self, index: np.ndarray) -> "Block":
         """The block of a smaller, nested basis."""
         return Block(
             self.kind,
@@ -51,7 +61,9 @@ class Block:
         )
 
 
-def assemble(observations, basis, potential):
+def assemble(
+    observations: Sequence[Observation], basis: ACEBasis, potential: Model
+) -> dict[str, Block]:
     """R-factors of the blocks [A y], one for each kind: dict kind -> Block."""
     grouped = {}
     for o in observations:
@@ -97,11 +109,13 @@ class Fit:
     free_directions: np.ndarray = field(repr=False)
 
     @property
-    def rank(self):
+    def rank(self) -> int:
         return len(self.singular_values) - self.free_directions.shape[1]
 
 
-def solve(blocks, weights, prior, ridge=RIDGE):
+def solve(
+    blocks: dict[str, Block], weights: dict[str, float], prior: np.ndarray, ridge: float = RIDGE
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Parameters theta (K,), singular values (K,) and free directions (K, n) of the weighted
     problem.
 
@@ -140,16 +154,16 @@ def _complement(Vt):
 
 
 def fit_blocks(
-    blocks,
-    basis,
-    observations,
-    potential,
-    crystal,
-    weights=None,
-    ridge=RIDGE,
-    degree=None,
-    held_out=None,
-):
+    blocks: dict[str, Block],
+    basis: ACEBasis,
+    observations: str | Sequence[str],
+    potential: Model,
+    crystal: Crystal,
+    weights: dict[str, float] | None = None,
+    ridge: float = RIDGE,
+    degree: int | None = None,
+    held_out: dict[str, Block] | None = None,
+) -> Fit:
     """Fit to assembled blocks.
 
     potential : SitePotential, or another source of labels (for the energy of the perfect crystal)
@@ -190,7 +204,9 @@ def fit_blocks(
     )
 
 
-def fitted_model(basis, theta, potential, crystal):
+def fitted_model(
+    basis: ACEBasis, theta: np.ndarray, potential: Model, crystal: Crystal
+) -> LinearACE:
     """`LinearACE` with the potential's energy per atom of the perfect crystal, which no observation
     relative to it can fix.
     """
@@ -198,12 +214,19 @@ def fitted_model(basis, theta, potential, crystal):
     return LinearACE(basis, theta, crystal.symbol, float(offset), crystal.structure, crystal.a)
 
 
-def nested_basis(basis, degree):
+def nested_basis(basis: ACEBasis, degree: int) -> ACEBasis:
     """The basis of smaller total degree that spans the leading columns of `basis`."""
     return basis if degree is None else basis.nested(degree)
 
 
-def fit(observations, basis, potential, crystal, kinds="EF", **options):
+def fit(
+    observations: Sequence[Observation],
+    basis: ACEBasis,
+    potential: Model,
+    crystal: Crystal,
+    kinds: str | Sequence[str] = "EF",
+    **options: Any,
+) -> Fit:
     """Assemble and fit: `fit(training_set(...), basis, potential, crystal, "EFV+FC")`."""
     return fit_blocks(
         assemble(observations, basis, potential), basis, kinds, potential, crystal, **options

@@ -13,7 +13,11 @@ Both are lengths in A on the scale of |D ubar|: how far apart two models can be 
 the data.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular, svd
@@ -22,8 +26,14 @@ from ..crystals import Supercell, thickness
 from ..equilibrium.landscape import landscape
 from .kinds import default_tolerances
 
+if TYPE_CHECKING:
+    from ..crystals.lattice import Crystal
+    from ..potentials.ace import ACEBasis
+    from .fitting import Block
+    from .observations import Configuration
 
-def defect_response(basis, reference, rtol=1e-6):
+
+def defect_response(basis: ACEBasis, reference: Any, rtol: float = 1e-6) -> np.ndarray:
     """S (K, K), upper triangular, A/eV: |D du| = |S theta| for the linear response du of the defect
     to parameters theta.
     """
@@ -58,12 +68,19 @@ class Identifiability:
     direction: np.ndarray = field(repr=False)
 
 
-def scaled_rows(block, prior):
+def scaled_rows(block: Block, prior: np.ndarray) -> np.ndarray:
     """Rows of a block's [A y] without the target, columns divided by the prior: (rows, K)."""
     return block.R[:, :-1] / prior
 
 
-def identifiability(blocks, kinds, prior, S, size, tolerance=None):
+def identifiability(
+    blocks: dict[str, Block],
+    kinds: Sequence[str],
+    prior: np.ndarray,
+    S: np.ndarray,
+    size: float,
+    tolerance: dict[str, float] | None = None,
+) -> Identifiability:
     """Identifiability of the kinds of observation in `kinds`.
 
     blocks : dict kind -> Block;  kinds : sequence of str;  prior : (K,) diagonal of Gamma
@@ -110,7 +127,12 @@ def identifiability(blocks, kinds, prior, S, size, tolerance=None):
     )
 
 
-def joint_ranks(blocks, prior, kinds=("E", "F", "V", "FC"), cut=1e-10):
+def joint_ranks(
+    blocks: dict[str, Block],
+    prior: np.ndarray,
+    kinds: Sequence[str] = ("E", "F", "V", "FC"),
+    cut: float = 1e-10,
+) -> np.ndarray:
     """Rank of the data of every pair of kinds taken together, (n, n) int; the diagonal is each kind
     alone.
 
@@ -127,7 +149,14 @@ def joint_ranks(blocks, prior, kinds=("E", "F", "V", "FC"), cut=1e-10):
     return out
 
 
-def labelling_cost(crystal, cutoff, configurations=(), virials=0, force_constants=False, power=1):
+def labelling_cost(
+    crystal: Crystal,
+    cutoff: float,
+    configurations: Sequence[Configuration] = (),
+    virials: int = 0,
+    force_constants: bool = False,
+    power: float = 1,
+) -> float:
     """Cost of labels in atoms^power: every cell costs (its atoms)^power, whether its energy or all
     its forces are kept.
 

@@ -8,14 +8,23 @@ Energies and forces need a model's landscape only.  Virials and force constants 
 crystal are derivatives of its site energies; a calculator gives them through methods of its own.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ase import Atoms
 
 from ..crystals import Crystal, as_atoms, minimum_image, require_thickness
 from ..equilibrium.landscape import landscape
 from ..potentials.derivatives import aligned, force_constants
 from .kinds import Observation, default_weights
+
+if TYPE_CHECKING:
+    from ..contracts import Model
+    from ..equilibrium.landscape import Landscape
+    from ..potentials.ace import ACEBasis
 
 
 @dataclass
@@ -32,7 +41,7 @@ class Configuration:
     centre: np.ndarray | None = None
     _last: tuple = field(default=(None, None), repr=False, compare=False)
 
-    def evaluate(self, model):
+    def evaluate(self, model: Model) -> tuple[np.ndarray, np.ndarray]:
         """Site energies (n, ...) and forces (n, d, ...); the last model's are kept, so energies and
         forces share one call.
         """
@@ -41,15 +50,15 @@ class Configuration:
             self._last = (model, self.landscape(model).evaluate())
         return self._last[1]
 
-    def landscape(self, model):
+    def landscape(self, model: Model) -> Landscape:
         """The model's energy landscape in this cell."""
         return landscape(model, self.cell, self.positions)
 
-    def distances(self):
+    def distances(self) -> np.ndarray:
         """Distance of each atom from the defect, (n,), A."""
         return np.linalg.norm(minimum_image(self.positions - self.centre, self.cell), axis=1)
 
-    def atoms(self):
+    def atoms(self) -> Atoms:
         return as_atoms(self.crystal.symbol, self.positions, self.cell)
 
 
@@ -61,7 +70,7 @@ class Energy(Observation):
     # an energy counts as ten force components
     kind, label, unit, weight = "E", "Energies", "eV", 10.0
 
-    def observe(self, model):
+    def observe(self, model: Model) -> np.ndarray:
         V, _ = self.configuration.evaluate(model)
         surface = self.configuration.landscape(model)
         return np.asarray(surface.above_crystal(V, self.configuration.crystal))[None]
@@ -74,7 +83,7 @@ class Forces(Observation):
     configuration: Configuration
     kind, label, unit, weight = "F", "Forces", "eV/A", 1.0
 
-    def observe(self, model):
+    def observe(self, model: Model) -> np.ndarray:
         _, f = self.configuration.evaluate(model)
         return f.reshape((-1,) + f.shape[2:])
 
@@ -85,7 +94,7 @@ class WeightedForces(Forces):
 
     kind, label = "Fw", "Forces, by distance"
 
-    def observe(self, model):
+    def observe(self, model: Model) -> np.ndarray:
         weight = np.repeat(1.0 + self.configuration.distances(), self.configuration.cell.shape[0])
         f = super().observe(model)
         return f * weight.reshape((-1,) + (1,) * (f.ndim - 1))
@@ -106,7 +115,7 @@ class Virial(Observation):
     internal: np.ndarray | None = None
     kind, label, unit, weight = "V", "Virials", "eV", 10.0
 
-    def observe(self, model):
+    def observe(self, model: Model) -> np.ndarray:
         if hasattr(model, "virial"):  # a calculator: from its stress
             return model.virial(self.crystal, self.F, self.internal)
         c, d = self.crystal, self.crystal.dimension
@@ -145,7 +154,7 @@ class ForceConstants(Observation):
     # the distance weights make the rows large already
     kind, label, unit, weight = "FC", "Force constants", "eV/A^2", 0.1
 
-    def tables(self, *models):
+    def tables(self, *models: Any) -> tuple[list[np.ndarray], np.ndarray]:
         """The models' force constants on one list of pairs, K(xi) and K(-xi)^T once, and the
         weights (1 + |xi|)^2 of those pairs; where a model does not reach, its constants are zero.
         """
@@ -159,11 +168,11 @@ class ForceConstants(Observation):
         weight = (1.0 + np.linalg.norm(tables[0].xi[half], axis=1)) ** 2
         return [t.K[half] for t in tables], weight
 
-    def observe(self, model):
+    def observe(self, model: Model) -> np.ndarray:
         (K,), weight = self.tables(model)
         return self._flat(K, weight)
 
-    def rows(self, basis, potential):
+    def rows(self, basis: ACEBasis, potential: Model) -> np.ndarray:
         (A, y), weight = self.tables(basis, potential)
         return np.column_stack([self._flat(A, weight), self._flat(y, weight)])
 

@@ -4,13 +4,22 @@ not.
 Everything is seeded: the same arguments give the same configurations on every machine.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..crystals import Supercell, build_defect
 from ..equilibrium.relaxation import relax
 from .observations import Configuration, Energy, ForceConstants, Forces, Virial, WeightedForces
+
+if TYPE_CHECKING:
+    from ..contracts import Model, Size
+    from ..crystals.lattice import Crystal
+    from .kinds import Observation
 
 #: What is held out of every training set: rattles of another seed; on the perfect crystal virials
 #: at strains of another
@@ -20,16 +29,16 @@ HELD_OUT = {"seed": 1000, "strain": 0.01, "internal": 0.005, "volume": 0.01}
 
 
 def defect_configurations(
-    potential,
-    crystal,
-    defect,
-    cells,
-    count=10,
-    seed=0,
-    scales=(0.7, 1.2),
-    rattle=0.03,
-    saddle="warn",
-):
+    potential: Model,
+    crystal: Crystal,
+    defect: str,
+    cells: Size,
+    count: int = 10,
+    seed: int = 0,
+    scales: tuple[float, float] = (0.7, 1.2),
+    rattle: float = 0.03,
+    saddle: str = "warn",
+) -> list[Configuration]:
     """Copies of a relaxed defect: displacements scaled by `scales`, atoms rattled by 0 ... `rattle`
     A.
 
@@ -65,7 +74,7 @@ def defect_configurations(
     return out
 
 
-def strains(dimension, sizes=(0.005, 0.02)):
+def strains(dimension: int, sizes: Sequence[float] = (0.005, 0.02)) -> list[np.ndarray]:
     """The identity and +- every elementary deformation gradient of the given sizes (symmetric and
     not).
     """
@@ -93,7 +102,9 @@ def _displaced_basis(crystal, size):
     return out
 
 
-def crystal_observations(crystal, sizes=(0.005, 0.02)):
+def crystal_observations(
+    crystal: Crystal, sizes: Sequence[float] = (0.005, 0.02)
+) -> list[Observation]:
     """Virials at the identity and at small strains (multilattices: also with displaced basis), and
     force constants.
     """
@@ -104,7 +115,7 @@ def crystal_observations(crystal, sizes=(0.005, 0.02)):
     ]
 
 
-def held_out_crystal_observations(crystal):
+def held_out_crystal_observations(crystal: Crystal) -> list[Observation]:
     """The crystal as no training set shows it: virials at strains of 1 % (multilattices: also with
     the basis displaced by
     0.5 % of the lattice constant), and force constants of the crystal compressed and dilated by 1 %
@@ -119,7 +130,15 @@ def held_out_crystal_observations(crystal):
     return out
 
 
-def defect_observations(potential, crystal, defect, cells, count=10, seed=0, **near):
+def defect_observations(
+    potential: Model,
+    crystal: Crystal,
+    defect: str,
+    cells: Size,
+    count: int = 10,
+    seed: int = 0,
+    **near: Any,
+) -> list[Observation]:
     """Energies and forces (uniform, and weighted by distance) of `count` defect cells; see
     `defect_configurations`.
     """
@@ -127,7 +146,15 @@ def defect_observations(potential, crystal, defect, cells, count=10, seed=0, **n
     return [kind for c in configurations for kind in (Energy(c), Forces(c), WeightedForces(c))]
 
 
-def training_set(potential, crystal, defect, cells, count=10, seed=0, **near):
+def training_set(
+    potential: Model,
+    crystal: Crystal,
+    defect: str,
+    cells: Size,
+    count: int = 10,
+    seed: int = 0,
+    **near: Any,
+) -> list[Observation]:
     """All kinds of observation for one training-cell size; a fit chooses among them by weight.
 
     Returns a list of observations: those of `count` defect cells, and virials and force constants
@@ -138,7 +165,15 @@ def training_set(potential, crystal, defect, cells, count=10, seed=0, **near):
     ) + crystal_observations(crystal)
 
 
-def held_out_set(potential, crystal, defect, cells, count=10, seed=0, **near):
+def held_out_set(
+    potential: Model,
+    crystal: Crystal,
+    defect: str,
+    cells: Size,
+    count: int = 10,
+    seed: int = 0,
+    **near: Any,
+) -> list[Observation]:
     """What `training_set` with the same arguments does not show: other rattles of the defect, and a
     strained crystal.
 

@@ -110,7 +110,7 @@ class ACEBasis:
             f"r0={self.r0:.4g}, dimension={self.dimension}, pair={self.pair})"
         )
 
-    def subset(self, degree):
+    def subset(self, degree: int) -> np.ndarray:
         """Columns of the basis of smaller total degree, in its own order: indices (K',)."""
         if not 2 <= degree <= self.degree:
             raise ValueError(
@@ -118,7 +118,7 @@ class ACEBasis:
             )
         return np.flatnonzero(self.degrees <= degree)
 
-    def nested(self, degree):
+    def nested(self, degree: int) -> "ACEBasis":
         """The basis of smaller total degree: its columns are `subset(degree)` of this one's.
 
         Built once for each degree; of the basis's own degree it is the basis itself.
@@ -130,7 +130,7 @@ class ACEBasis:
             self._nested[degree] = type(self)(degree=degree, **own)
         return self._nested[degree]
 
-    def sites(self, R, offsets):
+    def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Basis functions and gradients of many sites.
 
         Parameters
@@ -152,13 +152,13 @@ class ACEBasis:
         basis_sites(R, offsets, *self._tables, *self._products, B, dB)
         return B, dB
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Plain JSON-able description."""
         own = ("cutoff", "degree", "order", "r0", "dimension", "pair")
         return {"format": FORMAT, **{k: getattr(self, k) for k in own}}
 
     @classmethod
-    def from_dict(cls, data):
+    def from_dict(cls, data: dict) -> "ACEBasis":
         if data.get("format") != FORMAT:
             raise ValueError(
                 f"format {data.get('format')!r} is not {FORMAT!r}: not an ACE of this library's "
@@ -205,7 +205,7 @@ class LinearACE(SitePotential):
         self.structure, self.a0_guess = structure, a0_guess
         self._contracted = _contract(basis, self.theta)
 
-    def sites(self, R, offsets):
+    def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Site energies V (n_sites,), eV, and gradients G (n_pairs, d), eV/A.
 
         See `SitePotential.sites`.
@@ -216,13 +216,13 @@ class LinearACE(SitePotential):
         V, G = linear_sites(R, offsets, *self.basis._tables, *self._contracted)
         return V + self.offset, G
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         own = ("symbol", "offset", "structure", "a0_guess")
         model = {"theta": self.theta.tolist(), **{k: getattr(self, k) for k in own}}
         return {**self.basis.to_dict(), **model}
 
     @classmethod
-    def from_dict(cls, data):
+    def from_dict(cls, data: dict) -> "LinearACE":
         own = {
             k: data[k] for k in ("structure", "a0_guess") if k in data
         }  # files of older versions have none

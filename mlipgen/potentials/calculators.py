@@ -1,6 +1,11 @@
 """ASE calculators for every potential and fitted model."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import numpy as np
+from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 from ase.stress import full_3x3_to_voigt_6_stress
 
@@ -21,7 +26,12 @@ class SiteCalculator(Calculator):
         super().__init__(**kwargs)
         self.potential, self.skin, self._neighbours, self._frame = potential, skin, None, None
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
         super().calculate(atoms, properties, system_changes)
         strange = sorted(set(self.atoms.symbols) - {self.potential.symbol})
         if strange:

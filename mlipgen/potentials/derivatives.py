@@ -7,16 +7,27 @@ a design matrix. Second derivatives come from one complex step, f'(x) = Im f(x +
 machine precision.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..contracts import SiteModel
+    from ..crystals.lattice import Crystal
+    from ..crystals.neighbours import Neighbours
 
 CHUNK = 512  # sites evaluated at once: their pairs stay in the processor's cache
 
 STEP = 1e-30  # complex steps have no cancellation: any tiny step is exact
 
 
-def energies_and_forces(model, neighbours, positions):
+def energies_and_forces(
+    model: SiteModel, neighbours: Neighbours, positions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Site energies (n_sites, ...), eV, and forces (n_sites, d, ...), eV/A."""
     neighbours.check(positions)
     V, forces = [], None
@@ -28,26 +39,30 @@ def energies_and_forces(model, neighbours, positions):
     return np.concatenate(V), forces
 
 
-def hessian_vector(model, neighbours, positions, direction):
+def hessian_vector(
+    model: SiteModel, neighbours: Neighbours, positions: np.ndarray, direction: np.ndarray
+) -> np.ndarray:
     """Product of the Hessian of the energy with `direction` (n_sites, d): (n_sites, d), exact."""
     R = neighbours.vectors(positions)  # may rebuild the list, so it comes first
     return stencil_hessian_vector(model, neighbours, R, direction)
 
 
-def stencil_hessian_vector(model, neighbours, R, direction):
+def stencil_hessian_vector(
+    model: SiteModel, neighbours: Neighbours, R: np.ndarray, direction: np.ndarray
+) -> np.ndarray:
     """The same at given neighbour vectors R (n_pairs, d) of the list."""
     _, G = model.sites(R + 1j * STEP * neighbours.differences(direction), neighbours.offsets)
     return -neighbours.divergence(np.ascontiguousarray(G.imag)) / STEP
 
 
-def virial(model, R, offsets):
+def virial(model: SiteModel, R: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """First derivative of the total energy in the deformation gradient, sum_p G_p (x) R_p: (d, d,
     ...), eV.
     """
     return np.einsum("pi...,pj->ij...", model.sites(R, offsets)[1], R)
 
 
-def site_hessian(model, R):
+def site_hessian(model: SiteModel, R: np.ndarray) -> np.ndarray:
     """Second derivatives of one site energy, shape (n, d, n, d, ...), eV/A^2, at the neighbour
     vectors R (n, d).
     """
@@ -74,7 +89,7 @@ class ForceConstantTable:
     xi: np.ndarray
     K: np.ndarray
 
-    def dynamical_matrices(self, k):
+    def dynamical_matrices(self, k: np.ndarray) -> np.ndarray:
         """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave
         vectors k (n_k, d), 1/A.
         """
@@ -87,7 +102,7 @@ class ForceConstantTable:
             D[:, s, :, t] = np.tensordot(phase[:, own], self.K[own], axes=1)
         return D.reshape((len(k), n * d, n * d) + self.K.shape[3:])
 
-    def dynamical_matrix(self, k):
+    def dynamical_matrix(self, k: np.ndarray) -> np.ndarray:
         """The same for one wave vector (d,): (n d, n d, ...)."""
         return self.dynamical_matrices(np.asarray(k, float)[None])[0]
 
@@ -98,7 +113,7 @@ def _pair_keys(s, t, xi, crystal):
     return np.column_stack([s, t, np.rint(12 * xi @ np.linalg.inv(crystal.cell))]).astype(int)
 
 
-def aligned(tables, crystal):
+def aligned(tables: Sequence[ForceConstantTable], crystal: Crystal) -> list[ForceConstantTable]:
     """Force constants of several models on one list of pairs: zeros where a model does not reach.
 
     tables : sequence of ForceConstantTable of the same crystal
@@ -119,7 +134,7 @@ def aligned(tables, crystal):
     return out
 
 
-def force_constants(model, crystal):
+def force_constants(model: Any, crystal: Crystal) -> ForceConstantTable:
     """Force constants of the infinite crystal, from the site Hessians of one primitive cell.
 
     No supercell is involved, so nothing is cut off or summed over images; the range is twice the
@@ -151,7 +166,7 @@ def force_constants(model, crystal):
     return ForceConstantTable(s[first], t[first], xi[first], total)
 
 
-def elastic_tensor(model, crystal, relaxed_ion=True):
+def elastic_tensor(model: Any, crystal: Crystal, relaxed_ion: bool = True) -> np.ndarray:
     """Second derivative of the energy density in the deformation gradient, A_iJkL = d2W / dF_iJ
     dF_kL, at F = 1.
 
@@ -187,7 +202,7 @@ def elastic_tensor(model, crystal, relaxed_ion=True):
     return A / volume
 
 
-def cubic_constants(model, crystal):
+def cubic_constants(model: Any, crystal: Crystal) -> tuple[float, float, float]:
     """C11, C12, C44 of a stress-free cubic crystal (relaxed ions), eV/A^3; multiply by 160.21766
     for GPa.
     """

@@ -1,7 +1,10 @@
 """Embedded atoms for 16 metals (Zhou, Johnson and Wadley 2004)."""
 
+from __future__ import annotations
+
 import csv
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -80,24 +83,24 @@ class EAM(SitePotential):
         return f"EAM({self.symbol!r}, fade=({self.fade[0]:g}, {self.fade[1]:g}))"
 
     @staticmethod
-    def symbols():
+    def symbols() -> tuple[str, ...]:
         """The chemical symbols with parameters, a tuple of 16."""
         return tuple(_read_table())
 
-    def sites(self, R, offsets):
+    def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         kernels.eam_sites(False, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__
 
-    def pair(self, r):
+    def pair(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Faded pair energy phi(r) and phi'(r); r any shape (A), results alike (eV, eV/A)."""
         r, shape = _flat(r)
         table = kernels.zhou_radial_table(r, self._radial)
         return table[0].reshape(shape), table[1].reshape(shape)
 
-    def density(self, r):
+    def density(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Faded density f(r) and f'(r); r any shape (A), results of that shape (the published
         density unit).
         """
@@ -105,13 +108,15 @@ class EAM(SitePotential):
         table = kernels.zhou_radial_table(r, self._radial)
         return table[2].reshape(shape), table[3].reshape(shape)
 
-    def embedding(self, rho):
+    def embedding(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Blended embedding energy F(rho) and F'(rho), eV; rho any shape, results alike."""
         rho, shape = _flat(rho)
         table = kernels.zhou_embedding_table(rho, self._embedding)
         return table[0].reshape(shape), table[1].reshape(shape)
 
-    def tabulate(self, path, n_rho=20001, n_r=20001, rho_max=None):
+    def tabulate(
+        self, path: str | Path, n_rho: int = 20001, n_r: int = 20001, rho_max: float | None = None
+    ) -> None:
         """Write F, f and r phi, as blended and faded here, to a setfl file (LAMMPS `pair_style
         eam/alloy`, ASE, matscipy).
 

@@ -1,15 +1,22 @@
 """Files for fitted models."""
 
+from __future__ import annotations
+
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .ace import LinearACE
 
 
-def save_model(model, path):
+def save_model(model: LinearACE, path: str | Path) -> None:
     """Write a `LinearACE` as JSON (versioned, plain numbers, nothing executable)."""
     with open(path, "w") as out:
         json.dump(model.to_dict(), out)
 
 
-def load_model(path):
+def load_model(path: str | Path) -> LinearACE:
     """Read a model written by `save_model`; ValueError if the file is something else."""
     from .ace import LinearACE
 

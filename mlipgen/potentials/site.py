@@ -5,6 +5,11 @@ R = r_j - r_i to the site's neighbours.  Forces, virials, force constants and el
 derived from that elsewhere, for all potentials alike.  Units eV and angstrom.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 
@@ -28,7 +33,7 @@ class SitePotential:
     structure: str
     a0_guess: float
 
-    def sites(self, R, offsets):
+    def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Site energies V_i and gradients dV_i/dR_p.
 
         Parameters
@@ -52,7 +57,7 @@ class SitePotential:
         """
         raise NotImplementedError(f"{type(self).__name__} must define sites(R, offsets)")
 
-    def calculator(self):
+    def calculator(self) -> Any:
         """The ASE calculator of this potential (energy, forces, stress, per-atom energies)."""
         from .calculators import SiteCalculator
 
@@ -86,7 +91,7 @@ class SitePotential:
         return R, offsets, np.zeros(len(offsets) - 1, R.dtype), np.empty_like(R)
 
 
-def check_fade(fade):
+def check_fade(fade: Sequence[float]) -> tuple[float, float]:
     try:
         r_on, r_off = (float(r) for r in fade)
     except (TypeError, ValueError):

@@ -46,7 +46,7 @@ class Toy2D(SitePotential):
     def __repr__(self):
         return f"Toy2D(fade=({self.fade[0]:g}, {self.fade[1]:g}))"
 
-    def sites(self, R, offsets):
+    def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         kernels.eam_sites(True, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
         return V, G
