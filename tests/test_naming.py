@@ -169,8 +169,8 @@ def test_yaml_in_the_form_of_ml_peg(script):
     assert model.noise.energy == 1e-14 and model.fingerprint == specs["emt-a"].fingerprint
     path.write_text("- name: only\n  module: ase.calculators.emt\n  class_name: EMT\n")
     assert calculator_spec(str(path)).name == "only"
-    with pytest.raises(ValueError, match="has no entry 'only'; it has only"):
-        calculator_spec(f"{path}:only")
+    with pytest.raises(ValueError, match="has no entry 'emt'; it has only"):
+        calculator_spec(f"{path}:emt")
 
 
 @pytest.mark.parametrize(

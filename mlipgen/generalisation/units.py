@@ -54,5 +54,5 @@ BULK_MODULI = {
 def named_by_scale(ratio: float, table: dict[str, float], within: float = 0.03) -> str | None:
     """The entry whose factor is the ratio, to a relative accuracy `within`; None for no such."""
     near = {name: abs(ratio / factor - 1) for name, factor in table.items()}
-    best = min(near, key=near.get)
+    best = min(near, key=near.__getitem__)
     return best if near[best] <= within else None

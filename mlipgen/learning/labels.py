@@ -53,7 +53,8 @@ class LabelStore:
     def __init__(self, path: str | Path):
         path = Path(path)
         self.path = path if path.suffix else path / "labels.jsonl"
-        self._labels, self._read_to = {}, 0
+        self._labels: dict[tuple[str, str], dict] = {}
+        self._read_to = 0
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab"):
@@ -77,9 +78,10 @@ class LabelStore:
 
     def add(self, calculator: str, atoms: Atoms, results: dict, lacks: tuple = ()) -> None:
         """Keep a label; it is on disk when this returns."""
-        label = {"results": {k: np.asarray(v).tolist() for k, v in results.items()}}
+        label: dict = {"results": {k: np.asarray(v).tolist() for k, v in results.items()}}
         label |= {"lacks": sorted(lacks), "atoms": len(atoms)}
-        body = {"format": FORMAT, "calculator": calculator, "structure": structure_key(atoms)}
+        structure = structure_key(atoms)
+        body = {"format": FORMAT, "calculator": calculator, "structure": structure}
         text = json.dumps(body | label, allow_nan=False)
         line = f'{_START}{zlib.crc32(text.encode())}, "label": {text}}}\n'.encode()
         with open(self.path, "ab+") as file:
@@ -87,7 +89,7 @@ class LabelStore:
             file.write(self._after_what_is_torn(file) + line)
             file.flush()
             os.fsync(file.fileno())
-        self._labels[calculator, body["structure"]] = label
+        self._labels[calculator, structure] = label
 
     def _after_what_is_torn(self, file):
         """Remove the unfinished line of a process that was killed; the lock says it is gone.

@@ -13,6 +13,7 @@ import sys
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +24,8 @@ RESULTS = ("energy", "free_energy", "energies", "forces", "stress")
 def pack(**arrays) -> bytes:
     """Named arrays and texts as bytes."""
     out = io.BytesIO()
-    np.savez(out, **{k: np.asarray(v) for k, v in arrays.items()})
+    named: dict[str, Any] = {k: np.asarray(v) for k, v in arrays.items()}
+    np.savez(out, **named)
     return out.getvalue()
 
 
@@ -118,7 +120,7 @@ def serve(recipe: dict, connection) -> None:
         return
     offers = list(getattr(calculator, "implemented_properties", ("energy", "forces", "stress")))
     connection.send_bytes(pack(offers=json.dumps(offers)))
-    atoms, held = None, ()
+    atoms, held = None, list[np.ndarray]()
     while True:
         try:
             question = unpack(connection.recv_bytes())

@@ -66,7 +66,7 @@ class CalculatorModel:
         cutoff: float = 0.0,
         name: str | None = None,
         step: float | None = None,
-        noise: tuple[float, float] | None = None,
+        noise: Noise | tuple[float, float] | None = None,
         supercell: int | tuple[int, ...] | None = None,
         fingerprint: str | None = None,
         level_of_theory: str | None = None,
@@ -76,7 +76,7 @@ class CalculatorModel:
         if self.structure == "triangular":
             self.dimension = 2
         self.name = name or type(calculator).__name__
-        self._step, self._noise, self._supercell = step, noise and Noise(*noise), supercell
+        self._step, self._noise, self._supercell = step, Noise(*noise) if noise else None, supercell
         self.fingerprint = fingerprint or f"{self.name} {uuid.uuid4().hex[:16]}"
         self.level_of_theory = level_of_theory
         self.forget()
@@ -191,13 +191,16 @@ class CalculatorModel:
 
     def forget(self) -> None:
         """Forget what was computed and counted, as a copy with another calculator must."""
-        self._atoms, self._energies, self._tables = None, {}, {}
+        self._atoms = None
+        self._energies: dict[Crystal, float] = {}
+        self._tables: dict[Crystal, ForceConstantTable] = {}
         self.calls = self.atoms_calls = 0
 
     def force_constant_cell(self, crystal: Crystal) -> Supercell:
         """The supercell of the force constants: four cutoffs thick, or `DEFAULT_THICKNESS`."""
         if self._supercell is not None:
-            return Supercell(crystal, self._supercell)
+            n = self._supercell
+            return Supercell(crystal, (n,) * self.dimension if isinstance(n, int) else n)
         return _repeated(crystal, 4.0 * self.cutoff or DEFAULT_THICKNESS)
 
     # Noise and steps

@@ -62,7 +62,7 @@ def supercell_force_constants(forces, homogeneous: Supercell, step: float) -> Fo
     half the cell.  Displaced atoms as in phonopy (Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)).
     """
     crystal = homogeneous.crystal
-    pushed = {}
+    pushed: dict[int, list] = {}
     for s, v, reversal in displacements(crystal):
         response = _response(forces, homogeneous, s, v, reversal, step)
         pushed.setdefault(s, []).append((v, response))
@@ -71,8 +71,8 @@ def supercell_force_constants(forces, homogeneous: Supercell, step: float) -> Fo
         # the sublattice that was displaced and is equivalent to this one
         s = next(s for s in pushed if operations(crystal, s, t))
         blocks.append(_solve(homogeneous, s, t, pushed[s]))
-    s, t, xi, K = (np.concatenate(part) for part in zip(*blocks))
-    return symmetrised(ForceConstantTable(s, t, xi, K), crystal)
+    table = ForceConstantTable(*(np.concatenate(part) for part in zip(*blocks)))
+    return symmetrised(table, crystal)
 
 
 def _response(forces, homogeneous, s, v, reversal, step):

@@ -79,7 +79,7 @@ class CalculatorSpec:
         """The same for the same calculator: its recipe, the contents of the files that it names,
         and the version of the package that it is of.
         """
-        parts = {"recipe": self.recipe, "python": self.python, "files": {}, "version": None}
+        parts: dict = {"recipe": self.recipe, "python": self.python, "files": {}}
         texts = [self.recipe.get("file"), *_texts(self.recipe.get("kwargs"))]
         for text in filter(None, texts):
             path = Path(text)

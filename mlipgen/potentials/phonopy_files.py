@@ -41,28 +41,29 @@ def read_phonopy(path: str | Path, crystal: Crystal) -> ForceConstantTable:
     cell, positions, first, constants = _read(path, crystal.symbol)
     position_of = _onto_sites(positions, cell, crystal, path)
     reduced, _ = minkowski_reduce(cell)
-    s, t, xi, K = [], [], [], []
+    parts = []
     sublattice = crystal.sublattice[crystal.locate(position_of)[1]]
     for row, atom in enumerate(first):
         site, vector, share = nearest_images(position_of - position_of[atom], reduced)
-        s.append(np.full(len(site), sublattice[atom])), t.append(sublattice[site])
-        xi.append(vector), K.append(constants[row, site] * share[:, None, None])
-    missing = set(range(len(crystal.primitive_atoms))) - {int(part[0]) for part in s}
+        K = constants[row, site] * share[:, None, None]
+        parts.append((np.full(len(site), sublattice[atom]), sublattice[site], vector, K))
+    missing = set(range(len(crystal.primitive_atoms))) - {int(s[0]) for s, *_ in parts}
     if missing:
         raise ValueError(f"{path} has no force constants of sublattice {sorted(missing)}")
-    return _averaged(*(np.concatenate(part) for part in (s, t, xi, K)), crystal)
+    table = ForceConstantTable(*(np.concatenate(column) for column in zip(*parts)))
+    return symmetrised(_averaged(table, crystal), crystal)
 
 
-def _averaged(s, t, xi, K, crystal):
+def _averaged(table, crystal):
     """One block for each pair: the mean over the atoms that translations make equal."""
-    key = _pair_keys(s, t, xi, crystal)
+    key = _pair_keys(table.s, table.t, table.xi, crystal)
     _, first, group, count = np.unique(
         key, axis=0, return_index=True, return_inverse=True, return_counts=True
     )
-    total = np.zeros((len(first), *K.shape[1:]))
-    np.add.at(total, group.ravel(), K)
-    total /= count[:, None, None]
-    return symmetrised(ForceConstantTable(s[first], t[first], xi[first], total), crystal)
+    total = np.zeros((len(first), *table.K.shape[1:]))
+    np.add.at(total, group.ravel(), table.K)
+    mean = total / count[:, None, None]
+    return ForceConstantTable(table.s[first], table.t[first], table.xi[first], mean)
 
 
 def _read(path, symbol):

@@ -48,7 +48,8 @@ class RecordedCalculator(Calculator):
 
     def __init__(self, path: str | Path, tolerance: float = 1e-6):
         super().__init__()
-        self.path, self.tolerance, self._by_size = path, tolerance, {}
+        self.path, self.tolerance = path, tolerance
+        self._by_size: dict[tuple[int, str], list[Atoms]] = {}
         frames = read_labelled(path)
         for atoms in frames:
             key = (len(atoms), atoms.get_chemical_formula())
