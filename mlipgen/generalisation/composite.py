@@ -9,7 +9,7 @@ the small cell's artificial boundary does, it does to both models alike, and its
 taken off exactly; what is left decays like the anharmonic far field, squared.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -124,7 +124,11 @@ class Correction:
 
 @dataclass(frozen=True)
 class Tables:
-    """Force constants of both models, each of its own perfect crystal."""
+    """Force constants of both models, each of its own perfect crystal.
+
+    They may be exact (`of`), or both from displaced atoms in one and the same small cell, where
+    what the cell folds together cancels in the difference; or the reference's may be left out.
+    """
 
     candidate: ForceConstantTable
     reference: ForceConstantTable
@@ -135,6 +139,13 @@ class Tables:
             force_constants(candidate, crystal),
             force_constants(reference, reference_crystal or crystal),
         )
+
+    @classmethod
+    def without(cls, candidate, crystal: Crystal, reference_crystal: Crystal | None = None):
+        """As if the reference's were the candidate's own: it is asked on the check cell only."""
+        own = force_constants(candidate, crystal)
+        stretch = np.linalg.inv(crystal.cell) @ (reference_crystal or crystal).cell
+        return cls(own, replace(own, xi=own.xi @ stretch))
 
 
 class HarmonicMismatch:

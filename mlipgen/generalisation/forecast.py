@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..crystals import Crystal
+from ..crystals import Crystal, minimum_image
 from ..equilibrium import EnergyNorm, LatticeGreen, linear_response, relax
 from ..failures import NoEquilibrium
 from .composite import Composite, Correction, HarmonicMismatch, Tables, same_defect
@@ -29,8 +29,11 @@ class ForecastStep:
 
     k : cells;  atoms : of the check cell;  calls : of the reference, energy and forces there
     geometry : A, |D du|;  energy : eV, E_ML - E_ref of the formation energy
-    kappa : what Newton's method leaves, relative;  du : (n, d), A
-    residual : (n, d), eV/A, the reference's forces at the candidate's equilibrium
+    kappa : what Newton's method leaves, relative
+    moved : |D (du - du')| / |D du|, du' from the check cell before; nan for the first
+    rim : |D G s| / |D du|, G the lattice Green's function and s the anharmonic residual on the
+        check cell's outermost layer, half a unit cell thick: how much is not yet inside
+    du : (n, d), A;  residual : (n, d), eV/A, the reference's forces at the candidate's equilibrium
     correction : what they and the energy are put together from
     """
 
@@ -40,9 +43,19 @@ class ForecastStep:
     geometry: float
     energy: float
     kappa: float
+    moved: float
+    rim: float
     du: np.ndarray = field(repr=False)
     residual: np.ndarray = field(repr=False)
     correction: Correction = field(repr=False)
+
+    @property
+    def unrelaxed_energy(self) -> float:
+        """The energy error without the work along du, eV: all that an energy-only reference gives.
+
+        The rest is of second order in the geometry error.
+        """
+        return -self.correction.energy
 
 
 @dataclass(frozen=True)
@@ -50,15 +63,12 @@ class Forecast:
     """Forecasts from check cells of growing size; the last one counts, the series is its error bar.
 
     verdict : Verdict;  steps : tuple of ForecastStep;  atoms : of the large domain
-    moved : |D (du_k - du_k')| / |D du_k| between the last two check cells, nan if there is one only
     scale : A, |Du| of the candidate's equilibrium
     """
 
     verdict: Verdict
     steps: tuple[ForecastStep, ...]
     atoms: int
-    moved: float
-    energy_moved: float
     scale: float
 
     @property
@@ -74,6 +84,18 @@ class Forecast:
     @property
     def kappa(self) -> float:
         return self.steps[-1].kappa if self.steps else np.nan
+
+    @property
+    def moved(self) -> float:
+        """|D (du - du')| / |D du| between the last two check cells, nan if there is one only."""
+        return self.steps[-1].moved if self.steps else np.nan
+
+    @property
+    def energy_moved(self) -> float:
+        """|E - E'| between the last two check cells, eV, nan if there is one only."""
+        if len(self.steps) < 2:
+            return np.nan
+        return abs(self.steps[-1].energy - self.steps[-2].energy)
 
     @property
     def error_bar(self) -> float:
@@ -96,6 +118,7 @@ def forecast(
     reference_crystal: Crystal | None = None,
     equilibrium=None,
     start=None,
+    tables: Tables | None = None,
     rtol: float = 1e-4,
     tolerance: float = 1e-8,
 ) -> Forecast:
@@ -117,6 +140,8 @@ def forecast(
     equilibrium : Equilibrium       the candidate's on the domain, if it is known
     start : (n, d), A               positions from which the candidate relaxes otherwise, e.g.
                                     `embed` of the reference's small cell; default the bare sites
+    tables : Tables                 force constants of both, where they are known already or not
+                                    asked for (`Tables.without`)
 
     Returns
     -------
@@ -125,11 +150,10 @@ def forecast(
     Raises
     ------
     NoEquilibrium       if the candidate has no minimum there
-    ValueError          for check cells that are no smaller than the domain, or not growing
+    ValueError          for check cells that are no smaller than the domain, or not growing; for an
+                        equilibrium of another domain
     """
-    checks = list(checks)
-    if not checks:
-        raise ValueError("no check cells given: give sizes, e.g. checks=(5, 6)")
+    checks = _growing(checks, domain)
     large = same_defect(defect, crystal, domain)
     green = LatticeGreen(candidate, large.homogeneous)
     if equilibrium is None:
@@ -142,48 +166,69 @@ def forecast(
             max_evaluations=1000,
             saddle="follow",
         )
+    if len(equilibrium.u) != len(large):
+        raise ValueError(
+            f"the equilibrium has {len(equilibrium.u)} atoms, but the {large.name} in "
+            f"{large.homogeneous.n} cells {len(large)}: give the candidate's own on this domain"
+        )
     P, norm = green.for_defect(large), EnergyNorm(equilibrium)
-    steps, verdict = [], APPLIES
+    steps: list[ForecastStep] = []
+    verdict = APPLIES
     own = reference_crystal or crystal
-    tables = Tables.of(candidate, reference, crystal, own)
+    tables = tables or Tables.of(candidate, reference, crystal, own)
     far = HarmonicMismatch(tables, large, same_defect(defect, own, domain))
     for k in checks:
         small, own_small = same_defect(defect, crystal, k), same_defect(defect, own, k)
         composite = Composite(candidate, reference, tables, far, large, small, own_small)
         try:
-            steps.append(_step(composite, equilibrium.u, P, norm, k, rtol))
+            before = steps[-1].du if steps else None
+            steps.append(_step(composite, equilibrium.u, P, norm, k, rtol, before))
         except NoEquilibrium as error:
             verdict = Verdict(Outcome.UNSTABLE, f"check cell {k}: {error}")
             break
     if verdict:
         verdict = _judge(steps, crystal)
-    moved = energy_moved = np.nan
-    if len(steps) > 1:
-        moved = _ratio(norm(steps[-1].du - steps[-2].du), steps[-1].geometry)
-        energy_moved = abs(steps[-1].energy - steps[-2].energy)
     return Forecast(
-        verdict=verdict,
-        steps=tuple(steps),
-        atoms=len(large),
-        moved=moved,
-        energy_moved=energy_moved,
-        scale=norm(equilibrium.u),
+        verdict=verdict, steps=tuple(steps), atoms=len(large), scale=norm(equilibrium.u)
     )
+
+
+def _growing(checks, domain):
+    """The check cells as a list, each larger than the one before and smaller than the domain."""
+    checks = list(checks)
+    if not checks:
+        raise ValueError("no check cells given: give sizes, e.g. checks=(5, 6)")
+    sizes = [np.atleast_1d(k) for k in (*checks, domain)]
+    for k, size in zip(checks, sizes):
+        if (size > sizes[-1]).any() or (size == sizes[-1]).all():
+            raise ValueError(
+                f"check cell {k} is no smaller than the domain of {domain} cells: the forecast is "
+                "for a domain that the reference cannot afford; relax it with both models instead"
+            )
+    for one, other in zip(sizes[:-2], sizes[1:-1]):
+        if (other < one).any() or (other == one).all():
+            raise ValueError(
+                f"check cells must grow, got {', '.join(map(str, checks))}: the change from each "
+                "to the next is the error bar"
+            )
+    return checks
 
 
 def _ratio(a, b):
     return a / b if b > 1e-12 else 0.0
 
 
-def _step(composite, u, P, norm, k, rtol):
+def _step(composite, u, P, norm, k, rtol, before):
     """Newton's method on the composite from the candidate's equilibrium, with the candidate's
     Hessian: one step, or two where the first leaves too much.
+
+    before : du of the check cell before, where the conjugate gradients start
     """
     dual = lambda f: float(np.sqrt(max((f * P(f)).sum(), 0.0)))
     here = composite.correction(u)
     r = composite.forces(u, here)
     hessian = composite.candidate_hessian(u)
-    du = linear_response(hessian, r, P, rtol=rtol)
+    du = linear_response(hessian, r, P, start=before, rtol=rtol)
     after = composite.forces(u + du)
     kappa = _ratio(dual(after), dual(r))
     gained = -0.5 * float(((r + after) * du).sum())  # the work along the step, trapezoidal rule
@@ -199,10 +244,21 @@ def _step(composite, u, P, norm, k, rtol):
         geometry=norm(du),
         energy=-(here.energy + gained),
         kappa=kappa,
+        moved=np.nan if before is None else _ratio(norm(du - before), norm(du)),
+        rim=_ratio(norm(P(_rim(composite, here))), norm(du)),
         du=du,
         residual=r,
         correction=here,
     )
+
+
+def _rim(composite, correction):
+    """The anharmonic residual (n, d), eV/A, on the outermost layer of the check cell."""
+    domain, n = composite.domain, np.array(composite.small.homogeneous.n)
+    gap = minimum_image(domain.positions - domain.centre, domain.cell)
+    cells = np.abs(gap @ np.linalg.inv(domain.crystal.cell))
+    outside = (cells > (n - 1) / 2 + 1e-6).any(axis=1)
+    return np.where(outside[:, None], correction.near.gradient - correction.core.gradient, 0.0)
 
 
 def _judge(steps, crystal):
