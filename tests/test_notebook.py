@@ -203,6 +203,13 @@ def test_ticks(shown):
     assert found[:3] == ["3", "4", "6"] and {"1", "2"} <= set(found[3:])
 
 
+def test_numbers_stand_to_the_right():
+    columns = {"a": ["2D vacancy"], "b": ["−1.99 ± 0.01"], "c": ["0.99 to 1.01"], "d": ["10⁻⁹"]}
+    columns |= {"e": [""], "f": ["53, 127"], "g": ["4 cells"]}
+    rule = notebook.table(columns)._repr_markdown_().splitlines()[1]
+    assert [c == " ---: " for c in rule.split("|")[1:-1]] == [0, 1, 1, 1, 0, 1, 0]
+
+
 def test_bars_of_a_measure_do_not_split_the_table():
     text = notebook.table({"|Dū|": ["a | b"], "set": ["EF"]})._repr_markdown_()
     assert text.splitlines()[0] == r"| \|Dū\| | set |" and r"a \| b" in text

@@ -65,6 +65,10 @@ def note(**values: float | str) -> None:
         glue(name, own, display=False)
 
 
+# What `number` and `plus_minus` make is a number too, and so are a list and a range of them.
+_NUMERIC = re.compile(r"[−+-]?\d([\d.,±× ⁻⁰¹²³⁴⁵⁶⁷⁸⁹−%]| to )*")
+
+
 class Table:
     """A table that a page shows as one, and a terminal as text."""
 
@@ -117,6 +121,5 @@ def table(
         )
 
     cells = [[cell(header, v) for v in values] for header, values in columns.items()]
-    numeric = re.compile(r"[−-]?\d")  # what `number` made is one too
-    right = [any(numeric.match(text) for text in column) for column in cells]
+    right = [any(_NUMERIC.fullmatch(text) for text in column) for column in cells]
     return Table(list(columns), [list(row) for row in zip(*cells, strict=True)], right)
