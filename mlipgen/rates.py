@@ -1,9 +1,10 @@
 """Rates: the exponents that the theory predicts, and the slope that data show."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,14 @@ def predicted_rates(terms: Iterable[str], d: int) -> tuple[float, float]:
     return min(geometry), min(energy)
 
 
-def observed_rate(L: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+def observed_rate(L: ArrayLike, errors: ArrayLike) -> tuple[float, float]:
     """Slope of log(error) against log(L) by least squares, with its standard error: (slope,
     uncertainty).
 
     Raises ValueError for fewer than three points or errors that are not positive.
     """
     y = np.asarray(errors, float)
-    if len(L) < 3 or not (y > 0).all():
+    if y.size < 3 or not (y > 0).all():
         raise ValueError(f"a rate needs at least three positive errors, got {y.tolist()}")
     (slope, _), covariance = np.polyfit(np.log(np.asarray(L, float)), np.log(y), 1, cov=True)
     return float(slope), float(np.sqrt(covariance[0, 0]))

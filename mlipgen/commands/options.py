@@ -102,12 +102,13 @@ def potential_of(options: Any) -> tuple[Any, Any]:
     from ..crystals import Crystal
     from ..experiments.study import reference_potential
 
+    potential: Any
     if options.potential is None:
         potential = reference_potential(options.crystal)
-        return potential, Crystal.equilibrium(potential)
-    from ..potentials.naming import load_potential
+    else:
+        from ..potentials.naming import load_potential
 
-    potential = load_potential(options.potential, options.crystal)
+        potential = load_potential(options.potential, options.crystal)
     return potential, Crystal.equilibrium(potential)
 
 

@@ -77,7 +77,8 @@ def run(given: argparse.Namespace) -> int:
     from ..experiments.limits import check_study
     from ..experiments.study import Study
 
-    potential, crystal = (None, None)
+    potential: Any = None
+    crystal: Any = None
     if given.potential is not None:
         potential, crystal = potential_of(given)
     study = Study(

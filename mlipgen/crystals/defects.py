@@ -6,6 +6,7 @@ request.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -167,7 +168,7 @@ def dumbbell(supercell: Supercell, direction: str = "111", separation: float = 0
     )
 
 
-DEFECTS = {
+DEFECTS: dict[str, Callable[[Supercell], Defect]] = {
     "vacancy": vacancy,
     "divacancy": divacancy,
     **{f"dumbbell-{m}": partial(dumbbell, direction=m) for m in ("100", "110", "111")},

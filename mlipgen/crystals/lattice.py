@@ -6,7 +6,6 @@ A homogeneous crystal is a periodic cell with a basis.  Lengths in angstrom; pos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar, root
 
 from .cells import thickness
@@ -99,18 +99,18 @@ class Crystal:
         return np.unique(self.sublattice, return_index=True)[1]
 
     def stencil(
-        self, cutoff: float, sites: Sequence[int] | None = None
+        self, cutoff: float, sites: ArrayLike | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Neighbour vectors of the infinite crystal.
 
         Returns R (n_pairs, d), offsets (n_sites + 1,), b (n_pairs,) basis index of the neighbour,
         n (n_pairs, d) the cell it is in; `sites` are basis indices (default: all).
         """
-        sites = np.arange(len(self.basis)) if sites is None else np.asarray(sites)
+        of = np.arange(len(self.basis)) if sites is None else np.asarray(sites)
         reach = np.ceil(cutoff / thickness(self.cell)).astype(int) + 1
         cells = np.array(list(product(*(range(-m, m + 1) for m in reach))))
         R, offsets, b, n = [], [0], [], []
-        for i in sites:
+        for i in of:
             vectors = (cells @ self.cell)[:, None] + self.basis - self.basis[i]
             r = np.linalg.norm(vectors, axis=2)
             c, k = np.nonzero((r < cutoff) & (r > 1e-8))
@@ -193,7 +193,7 @@ class Crystal:
         ValueError     if the energy has no minimum within that window, or there is no guess
         """
         natural = getattr(potential, "structure", None)
-        structure = structure or natural
+        structure = str(structure or natural)
         guess, ratio = (
             _first_guess(potential, structure, natural) if a is None else a,
             np.sqrt(8 / 3),

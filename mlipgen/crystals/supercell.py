@@ -5,6 +5,7 @@ Sites are numbered cell by cell, so that a Fourier transform over cells is a res
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -19,7 +20,7 @@ class Supercell:
     """
 
     crystal: Crystal
-    n: tuple
+    n: Any  # an integer or one for each direction; kept as a tuple
 
     def __post_init__(self):
         n = (self.n,) * self.crystal.dimension if np.isscalar(self.n) else tuple(self.n)

@@ -14,14 +14,14 @@ from .farfield import on_lattice
 from .landscape import landscape
 
 if TYPE_CHECKING:
-    from ..contracts import Model
+    from ..contracts import SiteModel
     from ..crystals.defects import Defect
     from .green import LatticeGreen
     from .relaxation import Equilibrium
 
 
 def elastic_dipole(
-    potential: Model, equilibrium: Equilibrium, method: str = "stress"
+    potential: SiteModel, equilibrium: Equilibrium, method: str = "stress"
 ) -> np.ndarray:
     """Elastic dipole tensor P (d, d), eV: the strength of the far field, u_i = -P_jk d_k G_ij.
 
@@ -70,7 +70,7 @@ def green_gradient(A: np.ndarray, x: np.ndarray, points: int = 32) -> np.ndarray
     )  # A_iakb v_a w_b
     if d == 2:
         normal = np.stack([-T[:, 1], T[:, 0]], axis=1)
-        out = 0.0
+        out = np.zeros((len(x), d, d, d))
         # nodes lie symmetrically about the pole at xi.x = 0, which gives the principal value
         for a in angle:
             xi = np.cos(a) * normal + np.sin(a) * T
@@ -80,7 +80,7 @@ def green_gradient(A: np.ndarray, x: np.ndarray, points: int = 32) -> np.ndarray
     helper = np.eye(3)[np.abs(T).argmin(axis=1)]
     p = np.cross(T, helper)
     p /= np.linalg.norm(p, axis=1)[:, None]
-    q, out = np.cross(T, p), 0.0
+    q, out = np.cross(T, p), np.zeros((len(x), d, d, d))
     for a in angle:
         z = np.cos(a) * p + np.sin(a) * q
         M = np.linalg.inv(contract(z, z))

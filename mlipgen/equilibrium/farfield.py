@@ -92,7 +92,7 @@ def far_field(
     edges = np.geomspace(cell.crystal.shells[0], width / 3, bins + 1)
     where = np.digitize(r, edges) - 1
     field, D = on_lattice(defect, equilibrium.u if u is None else u)[:, None], {}
-    distance = None
+    distance = np.full(bins, np.nan)
     for j in range(1, max(orders) + 1):
         field = np.concatenate([field[s] - field for s in step], axis=1)
         size = (field**2).sum(axis=(1, 2))
@@ -101,10 +101,7 @@ def far_field(
         if j in orders:
             with np.errstate(invalid="ignore", divide="ignore"):
                 D[j] = np.sqrt(np.bincount(where[good], size[good], bins) / count)
-                distance = (
-                    np.exp(np.bincount(where[good], np.log(r[good]), bins) / count)
-                    if distance is None
-                    else distance
-                )
+                if len(D) == 1:
+                    distance = np.exp(np.bincount(where[good], np.log(r[good]), bins) / count)
     full = np.isfinite(distance) & np.all([np.isfinite(v) for v in D.values()], axis=0)
     return FarField(distance[full], {j: v[full] for j, v in D.items()})

@@ -46,8 +46,8 @@ class Landscape(Protocol):
         """The second derivative at x (default: `positions`), an operator."""
 
     def quick_hessian(self, x: np.ndarray, forces: np.ndarray) -> "Hessian":
-        """The second derivative at x, where the forces are known, at the least cost: to a thousandth,
-        enough for the sign of a curvature.
+        """The second derivative at x, where the forces are known, at the least cost: good to a
+        thousandth, enough for the sign of a curvature.
         """
 
     def above_crystal(self, energies: np.ndarray, crystal: Crystal) -> float:

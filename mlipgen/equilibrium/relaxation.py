@@ -34,7 +34,7 @@ class Equilibrium:
     followed : eV, energy gained by following negative modes down from saddle points
     """
 
-    defect: object
+    defect: Defect
     positions: np.ndarray
     site_energies: np.ndarray
     max_force: float
@@ -177,7 +177,7 @@ class _Descent:
         self.surface = landscape(self.model, self.defect.cell, x0, SKIN)
         self.x0, self.limit = x0, limit
         x, (V, f) = x0, self._evaluate(x0)
-        history = deque(maxlen=self.memory)
+        history: deque = deque(maxlen=self.memory)
         while (worst := np.sqrt((f**2).sum(axis=1).max())) >= self.tolerance:
             if self.evaluations >= self.most:
                 raise NotConverged(

@@ -218,7 +218,7 @@ def spread(rows: list[dict], key: str) -> np.ndarray:
 
 def summary(rows: list[dict]) -> list[dict]:
     """One dict for each crystal and defect, and one for all: counts, shares and spreads."""
-    groups = {}
+    groups: dict[str, list[dict]] = {}
     for r in rows:
         groups.setdefault(f"{r['crystal']} {r['defect']}", []).append(r)
     out = []

@@ -190,25 +190,22 @@ def measure_rates(
     nonlinear : bool   relax (True) or linear response (False)
     options : of `Mismatch`
     """
-    terms = (
-        ROWS[terms]
-        if isinstance(terms, str) and terms in ROWS
-        else ((terms,) if isinstance(terms, str) else tuple(terms))
-    )
-    radii = np.asarray(radii, float)
+    if isinstance(terms, str):
+        terms = ROWS.get(terms, (terms,))
+    L = np.asarray(radii, float)
     if coefficients is None:
         coefficients = {
-            t: calibrate(reference, radii[0], t, size * reference.scale, **options) for t in terms
+            t: calibrate(reference, L[0], t, size * reference.scale, **options) for t in terms
         }
     runs = [
-        respond(reference, Mismatch(reference.defect, L, coefficients, **options), nonlinear)
-        for L in radii
+        respond(reference, Mismatch(reference.defect, x, coefficients, **options), nonlinear)
+        for x in L
     ]
     return RateExperiment(
-        terms=terms,
+        terms=tuple(terms),
         coefficients=coefficients,
         dimension=reference.defect.crystal.dimension,
-        L=radii,
+        L=L,
         geometry=np.array([r.geometry for r in runs]),
         energy=np.array([r.energy for r in runs]),
     )

@@ -7,6 +7,7 @@ b = -rho.D_-rho u / |rho| for lattice translations rho; exchanging a and b is th
 Lengths in A, energies in eV, a coefficient of order p in eV/A^p.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,8 @@ class Term:
     """
 
     rate: Rate
-    value: object
-    slope: object
+    value: Callable
+    slope: Callable
     order: int
 
 

@@ -63,11 +63,11 @@ def supercell_convergence(
         energies.append(formation_energy(potential, small))
         sizes.append(abs(np.linalg.det(small.defect.cell)) ** (1 / crystal.dimension))
     energies.append(formation_energy(potential, large))
-    energies = np.array(energies)
+    E = np.array(energies)
     return SupercellConvergence(
-        tuple(cells),
-        np.array(sizes),
-        np.array(geometry),
-        np.abs(energies[:-1] - energies[-1]),
-        energies,
+        cells=tuple(cells),
+        sizes=np.array(sizes),
+        geometry=np.array(geometry),
+        energy=np.abs(E[:-1] - E[-1]),
+        formation_energies=E,
     )

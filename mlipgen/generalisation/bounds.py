@@ -262,11 +262,8 @@ def residual_terms(
     home, potential = reference.defect.homogeneous, reference.potential
     far = ramp(reference.defect.distance(), radius / 2)[:, None]
     f, u = residual_forces(model, reference), lattice_displacement(reference)
-    harmonic = sum(
-        sign * landscape(m, home.cell, home.positions).hessian()(u)
-        for sign, m in ((-1, model), (1, potential))
-    )
-    harmonic = harmonic[reference.defect.lattice_index]
+    own, exact = (landscape(m, home.cell, home.positions).hessian()(u) for m in (model, potential))
+    harmonic = (exact - own)[reference.defect.lattice_index]
     harmonic_limit, anharmonic_limit = far_limits(model, reference, radius, gamma, cut)
     return Terms(
         core=dual_norm((1 - far) * f, reference),

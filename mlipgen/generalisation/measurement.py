@@ -1,6 +1,7 @@
 """The defect error measured: the learned model relaxed and compared atom by atom."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def measure(
     except (LeftBasin, NotConverged, NotFinite) as error:
         broken = isinstance(error, NotFinite)
         return Measurement(Verdict(Outcome.BROKEN if broken else Outcome.LEFT, str(error)))
-    known = {
+    known: dict[str, Any] = {
         "curvature": eq.curvature,
         "followed": eq.followed,
         "force_evaluations": eq.force_evaluations,

@@ -14,7 +14,7 @@ is |D du| (1 +- kappa).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -94,7 +94,7 @@ def predict(
         )
     gap = float(surface.above_crystal(V, defect.crystal)) - reference.formation_energy
     f = f - f.mean(axis=0)
-    known = {}
+    known: dict[str, Any] = {}
     try:
         known["linear_du"] = linear = reference.response(f, rtol)
         known["linear_geometry"] = reference.norm(linear)

@@ -214,7 +214,7 @@ def fitted_model(
     return LinearACE(basis, theta, crystal.symbol, float(offset), crystal.structure, crystal.a)
 
 
-def nested_basis(basis: ACEBasis, degree: int) -> ACEBasis:
+def nested_basis(basis: ACEBasis, degree: int | None) -> ACEBasis:
     """The basis of smaller total degree that spans the leading columns of `basis`."""
     return basis if degree is None else basis.nested(degree)
 

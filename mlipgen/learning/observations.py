@@ -115,7 +115,7 @@ class Virial(Observation):
     internal: np.ndarray | None = None
     kind, label, unit, weight = "V", "Virials", "eV", 10.0
 
-    def observe(self, model: Model) -> np.ndarray:
+    def observe(self, model: Any) -> np.ndarray:
         if hasattr(model, "virial"):  # a calculator: from its stress
             return model.virial(self.crystal, self.F, self.internal)
         c, d = self.crystal, self.crystal.dimension
@@ -150,7 +150,7 @@ class ForceConstants(Observation):
     """
 
     crystal: Crystal
-    supercell: object = None
+    supercell: Any = None
     # the distance weights make the rows large already
     kind, label, unit, weight = "FC", "Force constants", "eV/A^2", 0.1
 

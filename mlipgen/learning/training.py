@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: at strains of another
 #: size (and other displacements of a basis, in lattice constants), force constants at another
 #: volume (relative change).
-HELD_OUT = {"seed": 1000, "strain": 0.01, "internal": 0.005, "volume": 0.01}
+HELD_OUT: dict[str, Any] = {"seed": 1000, "strain": 0.01, "internal": 0.005, "volume": 0.01}
 
 
 def defect_configurations(
@@ -120,7 +120,9 @@ def held_out_crystal_observations(crystal: Crystal) -> list[Observation]:
     the basis displaced by
     0.5 % of the lattice constant), and force constants of the crystal compressed and dilated by 1 %
     of its volume."""
-    out = [Virial(crystal, F) for F in strains(crystal.dimension, (HELD_OUT["strain"],))[1:]]
+    out: list[Observation] = [
+        Virial(crystal, F) for F in strains(crystal.dimension, (HELD_OUT["strain"],))[1:]
+    ]
     out += _displaced_basis(crystal, HELD_OUT["internal"])
     for sign in (-1, 1):
         scale = (1.0 + sign * HELD_OUT["volume"]) ** (1.0 / crystal.dimension)

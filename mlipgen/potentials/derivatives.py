@@ -30,7 +30,8 @@ def energies_and_forces(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Site energies (n_sites, ...), eV, and forces (n_sites, d, ...), eV/A."""
     neighbours.check(positions)
-    V, forces = [], None
+    V: list[np.ndarray] = []
+    forces: Any = None
     for first in range(0, max(len(positions), 1), CHUNK):
         R, offsets, pairs = neighbours.piece(positions, slice(first, first + CHUNK))
         Vp, G = model.sites(R, offsets)
@@ -158,12 +159,12 @@ def force_constants(model: Any, crystal: Crystal) -> ForceConstantTable:
         s.append(np.repeat(sub, n)), t.append(np.tile(sub, n))
         xi.append((where[None] - where[:, None]).reshape(n * n, -1))
         K.append(np.moveaxis(H, 1, 2).reshape((n * n,) + (R.shape[1],) * 2 + H.shape[4:]))
-    s, t, xi, K = (np.concatenate(x) for x in (s, t, xi, K))
-    key = _pair_keys(s, t, xi, crystal)
+    every = ForceConstantTable(*(np.concatenate(x) for x in (s, t, xi, K)))
+    key = _pair_keys(every.s, every.t, every.xi, crystal)
     _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
-    total = np.zeros((len(first),) + K.shape[1:])
-    np.add.at(total, group.ravel(), K)
-    return ForceConstantTable(s[first], t[first], xi[first], total)
+    total = np.zeros((len(first), *every.K.shape[1:]))
+    np.add.at(total, group.ravel(), every.K)
+    return ForceConstantTable(every.s[first], every.t[first], every.xi[first], total)
 
 
 def elastic_tensor(model: Any, crystal: Crystal, relaxed_ion: bool = True) -> np.ndarray:
@@ -179,7 +180,9 @@ def elastic_tensor(model: Any, crystal: Crystal, relaxed_ion: bool = True) -> np
         return model.elastic_tensor(crystal, relaxed_ion)
     d, n = crystal.dimension, len(crystal.primitive_atoms)
     volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis) * n
-    A, coupling, internal = 0.0, 0.0, 0.0
+    A: Any = 0.0
+    coupling: Any = 0.0
+    internal: Any = 0.0
     for l, atom in enumerate(crystal.primitive_atoms):
         R, _, b, _ = crystal.stencil(model.cutoff, [atom])
         H = site_hessian(model, R)
