@@ -7,6 +7,7 @@ from ase.calculators.calculator import Calculator
 from ase.calculators.lj import LennardJones
 
 from mlipgen.crystals import Crystal, Supercell, vacancy
+from mlipgen.generalisation._checks import jump
 from mlipgen.generalisation.preflight import preflight
 from mlipgen.generalisation.units import BULK_MODULI, FORCE, STRESS, named_by_scale
 from mlipgen.potentials import EAM, CalculatorModel, SitePotential, StillingerWeber, Toy2D
@@ -223,6 +224,14 @@ def test_an_abrupt_cutoff_is_a_jump_of_its_size():
     assert {c.name: c for c in preflight(smooth, crystal)}["jumps of the force"].passed
 
 
+def test_jumps_are_told_from_what_is_smooth():
+    x = np.linspace(0, 2, 41)
+    smooth = np.exp(3 * x) / 20
+    assert jump(smooth) < 1e-3 < np.abs(np.diff(smooth, 3)).max()
+    for size in (0.01, 1.0):
+        assert jump(smooth + size * (x > 1.1)) == pytest.approx(size, rel=0.1, abs=1e-3)
+
+
 def test_force_constants_that_reach_the_boundary_of_their_cell():
     model = CalculatorModel(W.calculator(), "W", supercell=1)
     assert "reach of the force constants" in failures(preflight(model, CRYSTAL, CELL, scan=0))
@@ -259,6 +268,11 @@ def test_progress_and_calculations_are_told():
     report = preflight(model, CRYSTAL, CELL, scan=0, progress=told.append)
     assert told[0] == "energy and forces" and "rotation" in told and len(told) == 10
     assert report.calls == model.calls < 45
+
+
+def test_a_scan_too_short_to_tell_is_refused():
+    with pytest.raises(ValueError, match="scan = 3: a jump needs 8 steps"):
+        fly(scan=3)
 
 
 def test_units_are_told_apart():

@@ -3,6 +3,7 @@ are fields of `Check`.
 """
 
 from dataclasses import replace
+from math import comb
 
 import numpy as np
 from ase import units
@@ -153,8 +154,7 @@ def scale(bench):
 def smoothness(bench):
     """One atom moves in small steps: jumps of energy and force where a neighbour comes or goes.
 
-    Fifth differences of the force cancel what is smooth; a jump J leaves 10 J in one of them.  The
-    energy must be the force's integral, by Simpson's rule.
+    The energy must be the force's integral, by Simpson's rule.
     """
     model, steps = bench.model, bench.scan
     spoils = "relaxations (the line search fails) and differences: force constants, Hessians"
@@ -169,7 +169,7 @@ def smoothness(bench):
     v = np.zeros_like(bench.x)
     # towards no symmetric place, so that neighbours pass the cutoff one by one
     v[0] = np.array([0.80, 0.48, 0.36])[: v.shape[1]]
-    h = 0.4 * bench.cell.crystal.shells[0] / steps
+    h = 0.25 * bench.cell.crystal.shells[0] / steps
     energies, along = [], []
     for k in range(steps + 1):
         e, f = model.evaluate(bench.x + k * h * v, bench.cell.cell)
@@ -178,7 +178,7 @@ def smoothness(bench):
     noise = model.noise
     yield dict(
         name=names[0],
-        value=float(np.abs(np.diff(force, 5)).max() / 10),
+        value=jump(force),
         limit=max(0.01, 3 * noise.force),
         unit="eV/A",
         spoils=spoils,
@@ -191,6 +191,16 @@ def smoothness(bench):
         unit="eV",
         spoils=spoils,
     )
+
+
+def jump(values: np.ndarray) -> float:
+    """The largest jump in equally spaced values of a function that is smooth otherwise.
+
+    A jump J leaves J C(p - 1, k) in the differences of order p, binomial coefficients, whatever the
+    order; what is smooth leaves less and less as the order grows.  So the least estimate counts.
+    """
+    orders = range(2, min(8, len(values)))
+    return min(float(np.abs(np.diff(values, p)).max()) / comb(p - 1, (p - 1) // 2) for p in orders)
 
 
 def reach(bench):

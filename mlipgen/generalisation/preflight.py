@@ -146,6 +146,8 @@ def preflight(
         model = CalculatorModel(
             model.calculator(), model.symbol, crystal.structure, crystal.a, model.cutoff
         )
+    if scan and scan < 8:
+        raise ValueError(f"scan = {scan}: a jump needs 8 steps to be told from a slope, or scan=0")
     before, rng = model.calls, np.random.default_rng(seed)
     cell = model.perfect(crystal)
     defect = defect_cell or vacancy(model.force_constant_cell(crystal))
