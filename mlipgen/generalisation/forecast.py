@@ -187,7 +187,7 @@ def forecast(
             verdict = Verdict(Outcome.UNSTABLE, f"check cell {k}: {error}")
             break
     if verdict:
-        verdict = _judge(steps, crystal)
+        verdict = judge(steps[-1], crystal)
     return Forecast(
         verdict=verdict, steps=tuple(steps), atoms=len(large), scale=norm(equilibrium.u)
     )
@@ -261,12 +261,14 @@ def _rim(composite, correction):
     return np.where(outside[:, None], correction.near.gradient - correction.core.gradient, 0.0)
 
 
-def _judge(steps, crystal):
-    last = steps[-1]
-    if not last.kappa <= KAPPA_LIMIT:
-        why = f"kappa = {last.kappa:.2g} after two steps, over the limit {KAPPA_LIMIT:g}"
+def judge(step: ForecastStep, crystal: Crystal) -> Verdict:
+    """Does the forecast from one check cell apply?  Not where Newton's method has not converged, or
+    has moved an atom to another place.
+    """
+    if not step.kappa <= KAPPA_LIMIT:
+        why = f"kappa = {step.kappa:.2g} after two steps, over the limit {KAPPA_LIMIT:g}"
         return Verdict(Outcome.WIDE, why)
-    moved, limit = np.linalg.norm(last.du, axis=1).max(), basin_radius(crystal)
+    moved, limit = np.linalg.norm(step.du, axis=1).max(), basin_radius(crystal)
     if moved > limit:
         why = f"an atom would move by {moved:.2f} A, more than {limit:.2f} A: another defect"
         return Verdict(Outcome.LEFT, why)

@@ -1,0 +1,223 @@
+"""How good is the forecast?  A census of fits, each forecast from small cells, relaxed and compared.
+
+A fit to n-cells is forecast with check cells of k = n, n + 1, ...; the truth is both models relaxed
+on the large domain.  The forecast knows nothing of it: the candidate relaxes from the reference's
+own n-cell, embedded.
+
+Each interstitial is a true minimum of its reference.  Silicon's vacancy is left out: under
+Stillinger-Weber it exerts no force.  Training cells are at least two cutoffs thick: three cells for
+the bcc metals, four for the fcc ones, two for silicon.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..crystals import Supercell, minimum_image
+from ..equilibrium import relax
+from ..equilibrium.landscape import landscape
+from ..failures import NoEquilibrium
+from ..generalisation.composite import Tables, embed, same_defect
+from ..generalisation.forecast import ForecastStep, forecast, judge
+from ..generalisation.measurement import Measurement, measure
+from ..generalisation.verdict import Outcome
+from ..potentials.finite_differences import supercell_force_constants
+from .study import Prepared, Study, run_studies
+from .sweep import local_processes
+
+if TYPE_CHECKING:
+    from ..contracts import Size
+
+#: The aims at k = n + 2: geometry within a tenth; energy within 15 % or 1 meV.
+GEOMETRY, ENERGY, SMALLEST = 0.10, 0.15, 1e-3
+
+
+@dataclass(frozen=True)
+class ForecastStudy(Study):
+    """A study whose points are forecast and measured.
+
+    beyond : tuple of int       check cells of n + `beyond` cells, where they are smaller than the
+                                domain; the candidate was fitted on n-cells
+    variants : tuple of int     degrees at which k = n + 2 is repeated without force constants of the
+                                reference, and with those of displaced atoms in that cell
+    """
+
+    beyond: tuple = (0, 1, 2, 3)
+    variants: tuple = ()
+
+    def prepare(self) -> Prepared:
+        return _Prepared(self)
+
+
+_FITS: dict[str, Any] = {
+    "observations": ("EF", "EFV+FC"),
+    "degrees": (6, 8),
+    "saddle": "ignore",
+    "variants": (8,),
+}
+_BCC = {"cells": (3, 4, 5), "test_cell": 10, **_FITS}
+_FCC = {"cells": (4, 5), "test_cell": 8, **_FITS}
+
+#: Domains of about 2,000 atoms; each is repeated with several seeds of the training rattles.
+SYSTEMS = (
+    *(ForecastStudy(metal, "vacancy", **_BCC) for metal in ("W", "Ta", "Fe")),
+    *(ForecastStudy(metal, "dumbbell-110", **_BCC) for metal in ("W", "Ta", "Fe")),
+    *(ForecastStudy(metal, "vacancy", **_FCC) for metal in ("Cu", "Ni")),
+    *(ForecastStudy(metal, "dumbbell-100", **_FCC) for metal in ("Cu", "Ni")),
+    ForecastStudy("Si", "dumbbell-110", cells=(2, 3), test_cell=6, **_FITS),
+)
+_MANY: dict[str, Any] = {"observations": ("EF",), "degrees": (8,), "beyond": (1, 2)}
+#: Some of them in about 50,000 atoms.
+LARGE = (
+    ForecastStudy("W", "vacancy", cells=(3, 4), test_cell=29, **_MANY),
+    ForecastStudy("W", "dumbbell-110", cells=(3, 4), test_cell=29, saddle="ignore", **_MANY),
+    ForecastStudy("Cu", "vacancy", cells=(4,), test_cell=23, **_MANY),
+    ForecastStudy("Si", "dumbbell-110", cells=(2,), test_cell=18, saddle="ignore", **_MANY),
+)
+
+
+def run(
+    systems: Sequence[ForecastStudy] = SYSTEMS,
+    seeds: Sequence[int] = (0, 1),
+    out: str | Path | None = None,
+    workers: int | None = None,
+    executor: Any = None,
+    progress: bool = False,
+) -> list[dict]:
+    """Every fit of every system and seed, forecast and measured: a list of rows.
+
+    out : a folder; finished points found there are not computed again
+    workers : processes; default one for each core
+    executor : anything with `submit`, in place of local processes
+    """
+    # the variants once
+    studies = [
+        replace(s, seed=seed, variants=s.variants if seed == seeds[0] else ())
+        for s in systems
+        for seed in seeds
+    ]
+    names = [f"{s.crystal}-{s.defect}-{s.test_cell}-{s.seed}" for s in studies]
+    folders = [None if out is None else Path(out) / name for name in names]
+    if executor is None and workers != 1:
+        with local_processes(workers) as pool:
+            parts = run_studies(studies, folders, progress, pool)
+    else:
+        parts = run_studies(studies, folders, progress, executor)
+    return [row for part in parts for row in part]
+
+
+class _Prepared(Prepared):
+    def __init__(self, study):
+        super().__init__(study)
+        self._known = {}
+
+    def known(self, cell: Size):
+        """The reference's equilibrium in the training cell, on which the candidate is fitted."""
+        if cell not in self._known:
+            small = same_defect(self.study.defect, self.crystal, cell)
+            self._known[cell] = relax(self.potential, small, saddle="ignore", max_evaluations=1000)
+        return self._known[cell]
+
+    def point(self, cell: Size, kinds: str, degree: int) -> dict:
+        """Fit, forecast, relax: one row."""
+        start = time.process_time()
+        s, model = self.study, self.fit(cell, kinds, degree).model
+        truth = measure(model, self.reference)
+        row = {
+            "crystal": s.crystal,
+            "defect": s.defect,
+            "cell": cell,
+            "observations": kinds,
+            "degree": degree,
+            "seed": s.seed,
+            "atoms": len(self.reference.defect),
+            "scale": self.reference.scale,
+            "measured_geometry": truth.geometry,
+            "measured_energy": truth.energy,
+            "relative_error": self.reference.relative(truth.geometry),
+            "outcome": str(truth.verdict.outcome),
+            "outcome_why": truth.verdict.why,
+            "followed": truth.followed,
+            **self._forecast(model, cell, truth, degree in s.variants),
+            "seconds": time.process_time() - start,
+        }
+        return _plain(row)
+
+    def _forecast(self, model, cell, truth, variants):
+        """The forecast's part of a row, and how far its candidate is from the measured one."""
+        s, domain = self.study, self.reference.defect
+        empty = {"verdict": str(Outcome.LEFT), "why": "", "gap": None, "steps": []}
+        empty |= {"predicted_geometry": None, "predicted_energy": None}
+        try:
+            found = relax(model, domain, start=embed(self.known(cell), domain), saddle="follow",
+                          max_evaluations=1000)  # fmt: skip
+        except NoEquilibrium as error:
+            return empty | {"why": str(error)}
+        checks = [cell + b for b in s.beyond if cell + b < s.test_cell]
+        ask = lambda sizes, tables=None: forecast(
+            model, self.potential, self.crystal, s.defect, s.test_cell, sizes,
+            equilibrium=found, tables=tables,
+        )  # fmt: skip
+        try:
+            result = ask(checks)
+        except NoEquilibrium as error:
+            return empty | {"verdict": str(Outcome.UNSTABLE), "why": str(error)}
+        gap = None
+        if truth.du is not None:
+            apart = found.positions - self.reference.equilibrium.positions - truth.du
+            apart = minimum_image(apart, domain.cell)
+            gap = self.reference.norm(apart - apart.mean(axis=0))
+        row = {
+            "verdict": str(result.verdict.outcome),
+            "why": result.verdict.why,
+            "gap": gap,
+            "predicted_geometry": result.geometry,
+            "predicted_energy": result.energy,
+            "steps": [self._step(step, truth) for step in result.steps],
+        }
+        if variants and (k := cell + 2) in checks:
+            row |= {
+                name: self._step(ask([k], tables(model, self, k)).steps[0], truth)
+                for name, tables in VARIANTS.items()
+            }
+        return row
+
+    def _step(self, step: ForecastStep, truth: Measurement) -> dict:
+        """One check cell; `distance` is |D (du - measured du)|, A."""
+        names = ("k", "atoms", "geometry", "energy", "unrelaxed_energy", "kappa", "moved", "rim")
+        distance = None
+        if truth.du is not None:
+            distance = self.reference.norm(step.du + truth.du)
+        verdict = judge(step, self.crystal).outcome
+        own = {name: getattr(step, name) for name in names}
+        return _plain({**own, "distance": distance, "verdict": str(verdict)})
+
+
+def _folded(model, prepared, k):
+    """Force constants of both from displaced atoms in the same k-cell."""
+    cell = Supercell(prepared.crystal, k)
+
+    def table(of):
+        surface = landscape(of, cell.cell, cell.positions)
+        return supercell_force_constants(lambda x: surface.evaluate(x)[1], cell, 1e-3)
+
+    return Tables(table(model), table(prepared.potential))
+
+
+#: What the force constants of the reference are worth: none asked for, or folded into a small cell.
+VARIANTS: dict[str, Callable] = {
+    "without": lambda model, prepared, k: Tables.without(model, prepared.crystal),
+    "folded": _folded,
+}
+
+
+def _plain(row):
+    """What JSON knows."""
+    numbers = {k: float(v) for k, v in row.items() if isinstance(v, (float, np.floating))}
+    return row | {k: v if np.isfinite(v) else None for k, v in numbers.items()}
