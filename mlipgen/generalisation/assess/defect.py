@@ -41,15 +41,29 @@ class Settings:
     tell: Callable[[str], None] = field(default=lambda text: None, repr=False)
 
 
-def assess_defect(pair: Pair, defect, settings: Settings) -> DefectSection:
-    """The section on one defect; a candidate that has no such defect gets a verdict, not an error.
+@dataclass(frozen=True)
+class Found:
+    """A section, and the arrays behind its main comparison; None where there are none."""
+
+    section: DefectSection
+    defect: object
+    equilibrium: object = field(default=None, repr=False)
+    forecast: Forecast | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        return self.section.name
+
+
+def assess_defect(pair: Pair, defect, settings: Settings) -> Found:
+    """One defect; a candidate that has no such defect gets a verdict, not an error.
 
     defect : str, or a function of a Supercell
     """
     large = same_defect(defect, pair.own, settings.domain)
     truths = Truths(pair, defect, settings) if settings.truth else None
     equilibrium, basin, lost = _equilibrium(pair, defect, large, settings)
-    comparisons, scene = [], None
+    comparisons, main = [], (None, None)
     for which in settings.lattices:
         if equilibrium is None:
             comparisons.append(Comparison(which, *lost, len(large)))
@@ -61,8 +75,10 @@ def assess_defect(pair: Pair, defect, settings: Settings) -> DefectSection:
             comparisons.append(Comparison(which, *_loss(error, "the candidate"), len(large)))
             continue
         comparisons.append(comparison)
-        scene = scene or _scene(own, found)
-    return DefectSection(large.name, comparisons, basin, scene)
+        if len(comparisons) == 1:
+            main = (own, found)
+    section = DefectSection(large.name, comparisons, basin, _scene(*main))
+    return Found(section, defect, *main)
 
 
 def _loss(error: NoEquilibrium, who: str):
@@ -252,7 +268,7 @@ def _noise_displacement(equilibrium, green, step, noise, draws=2, seed=0):
 
 def _scene(equilibrium, found):
     """The atoms nearest to the defect."""
-    if not found.steps:
+    if found is None or not found.steps:
         return None
     defect = equilibrium.defect
     x = minimum_image(equilibrium.positions - defect.centre, defect.cell)

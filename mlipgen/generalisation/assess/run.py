@@ -75,7 +75,7 @@ def assess(
     check_calculators : bool    preflight for calculators;  scan : steps of its smoothness scan, a
                                 calculation each
     despite : bool              go on although a check failed; the report says so
-    shopping : callable         (pair, settings, sections) -> Shopping, see `shopping`
+    shopping : callable         what to label next, a `shopping.Shop`
     tell : callable             told what is being done
 
     Returns
@@ -122,13 +122,14 @@ def assess(
         noise=noise,
         tell=tell,
     )
-    sections = []
+    found = []
     for defect in defects:
         with ledger.purpose(same_defect(defect, pair.own, checks[0]).name):
-            sections.append(assess_defect(pair, defect, settings))
+            found.append(assess_defect(pair, defect, settings))
         if not isinstance(reference, CalculatorModel):
-            ledger.rows.append(_small_cells(sections[-1]))
+            ledger.rows.append(_small_cells(found[-1].section))
     tell("shopping list")
+    sections = [f.section for f in found]
     question = Question(
         symbol=pair.own.symbol,
         structure=pair.own.structure,
@@ -145,7 +146,7 @@ def assess(
         "crystal": crystal,
         "defects": sections,
         "ranking": ranking(sections),
-        "shopping": shopping(pair, settings, sections) if shopping else None,
+        "shopping": shopping(pair, settings, found) if shopping else None,
         "asked": ledger.rows,
     }
     return Assessment(**known, verdict=verdict_in_words(**known))
@@ -160,10 +161,11 @@ def _crystals(candidate, reference, structure, lattice_constant, ledger):
         )
     structure = structure or candidate.structure
     ledger.tell("lattice constants")
-    own = Crystal.equilibrium(candidate, structure)
+    own = _equilibrium(candidate, structure, None, "candidate")
     if lattice_constant is None:
         with ledger.purpose("lattice constant"):
-            return Pair(candidate, reference, own, Crystal.equilibrium(reference, structure, own.a))
+            target = _equilibrium(reference, structure, own.a, "reference")
+        return Pair(candidate, reference, own, target)
     target = Crystal(reference.symbol, structure, lattice_constant)
     with ledger.purpose("stress"):
         stress = pressure(reference, target)
@@ -173,6 +175,13 @@ def _crystals(candidate, reference, structure, lattice_constant, ledger):
             f"{stress:.2f} GPa; leave the lattice constant out, and it is searched for"
         )
     return Pair(candidate, reference, own, target)
+
+
+def _equilibrium(model, structure, a, who):
+    try:
+        return Crystal.equilibrium(model, structure, a)
+    except ValueError as error:
+        raise ValueError(f"the {who}: {error}") from None
 
 
 def _require_growing(pair, checks, domain):

@@ -4,6 +4,8 @@ from .defect_sections import Comparison, DefectSection
 
 #: Below this an elastic constant or a lattice is called right: relative.
 CLOSE = 0.05
+#: Data that take away less of the predicted error do not mend it.
+SMALL = 0.25
 
 
 def amount(energy: float) -> str:
@@ -22,14 +24,26 @@ def verdict_in_words(
     for section in defects:
         out += [_of_defect(section), _of_basin(section), _of_cause(section)]
     out += [_of_ranking(ranking), _of_levels(candidate, reference), _of_elasticity(crystal)]
-    if shopping is not None and shopping.offers:
-        best = shopping.offers[0]
-        out.append(
-            f"Best value of new data: {best.structure} in {_cells(best.cells)} cells "
-            f"({best.kinds}), which takes away {100 * best.gain:.0f} % of the predicted error"
-            f"{'' if shopping.exact else ' (heuristic)'}."
-        )
+    if shopping is not None:
+        out.append(_of_shopping(shopping))
     return [text for text in out if text]
+
+
+def _of_shopping(shopping) -> str:
+    most = sum(offer.gain for offer in shopping.offers)
+    if shopping.exact and most < SMALL:
+        return (
+            f"New data of the kinds looked at would take away {100 * most:.0f} % of the predicted "
+            "error: the limit is the basis, not the data."
+        )
+    if not shopping.offers:
+        return ""
+    best = shopping.offers[0]
+    return (
+        f"Best value of new data: {best.structure} in {_cells(best.cells)} cells "
+        f"({best.kinds}), which takes away {100 * best.gain:.0f} % of the predicted error"
+        f"{'' if shopping.exact else ' (heuristic)'}."
+    )
 
 
 def _cells(n):
