@@ -209,7 +209,7 @@ class Crystal:
             # a calculator's stress has noise: differences of it need a step that outgrows it
             noise = potential.work_noise(make(guess)) if hasattr(potential, "work_noise") else 0.0
             options = {"eps": np.sqrt(noise / 100)} if noise > 1e-12 else {}
-            both = lambda s: (lambda w: [w[:2].sum(), w[2]])(work(s))
+            both = lambda s: [work(s)[:2].sum(), work(s)[2]]
             found = root(both, [scale, scale], tol=1e-13, options=options)
             if np.abs(found.fun).max() > max(1e-8, 10 * noise):
                 raise ValueError(

@@ -160,6 +160,10 @@ class CalculatorModel:
         """dE/d(log strain) per atom along each axis, eV: zero for all axes at equilibrium."""
         return strained.pressure_work(self, crystal)
 
+    def work_noise(self, crystal: Crystal) -> float:
+        """eV, noise of `pressure_work`."""
+        return strained.work_noise(self, crystal)
+
     def virial(
         self, crystal: Crystal, F: np.ndarray, internal: np.ndarray | None = None
     ) -> np.ndarray:

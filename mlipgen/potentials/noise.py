@@ -50,7 +50,7 @@ def measured_noise(
     quantum = rounding(energies)
     parts = energies.shape[1]
     return Noise(
-        max(spread(energies.sum(axis=1)) / np.sqrt(n), quantum if parts > 1 else 0.0),
+        max(float(spread(energies.sum(axis=1)) / np.sqrt(n)), quantum if parts > 1 else 0.0),
         max(spread(forces), rounding(forces)),
         quantum / n if parts == 1 else 0.0,
     )

@@ -70,7 +70,7 @@ def elastic_tensor(
     Unsymmetrised, as `derivatives.elastic_tensor`; with `relaxed_ion` the basis follows the strain.
     """
     d, n = crystal.dimension, len(crystal.primitive_atoms)
-    h = _outer_step(model, crystal)
+    h = balanced_step(work_noise(model, crystal), FOURTH)
 
     def gradient(F, p):
         # dE/dF = W F'^-1, and dE/dp of the primitive cell over its atoms
@@ -115,15 +115,12 @@ def _strain_step(model, cell):
     return balanced_step(model.noise.total(len(cell)) / len(cell), THIRD)
 
 
-def _outer_step(model, crystal):
-    """For differences of W, whose noise is that of the stress or of the inner difference."""
+def work_noise(model: "CalculatorModel", crystal: Crystal) -> float:
+    """eV, noise of dE/d(log strain) per atom: of the stress, or of differences of the energy."""
     cell = model.perfect(crystal)
     if model.stress(cell.positions, cell.cell) is None:
-        h = _strain_step(model, cell)
-        noise = model.noise.total(len(cell)) / (len(cell) * h)
-    else:
-        noise = model.noise.force * crystal.a
-    return balanced_step(noise, FOURTH)
+        return model.noise.total(len(cell)) / (len(cell) * _strain_step(model, cell))
+    return model.noise.force * crystal.a
 
 
 def _volume(cell: Supercell) -> float:
