@@ -16,10 +16,14 @@ from .defect_error import DefectError, defect_error
 from .matching import match_labels
 from .measurement import Measurement, measure
 from .prediction import Prediction, predict
+from .preflight import Check, Preflight, preflight
 from .reference import Reference
 from .verdict import Outcome, Verdict
 
 __all__ = [
+    "Check",
+    "Preflight",
+    "preflight",
     "Bound",
     "DefectError",
     "ForceWeights",

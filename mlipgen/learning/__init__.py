@@ -20,6 +20,8 @@ from .identify import (
     scaled_rows,
 )
 from .kinds import KINDS, Observation, default_tolerances, default_weights, parse_kinds
+from .labelled import labelled_set
+from .labels import CachedCalculator, LabelStore, with_store
 from .observations import (
     WEIGHTS,
     Configuration,
@@ -29,6 +31,7 @@ from .observations import (
     Virial,
     WeightedForces,
 )
+from .planning import Plan, dry_run
 from .training import (
     HELD_OUT,
     crystal_observations,
@@ -41,6 +44,12 @@ from .training import (
 )
 
 __all__ = [
+    "CachedCalculator",
+    "LabelStore",
+    "Plan",
+    "dry_run",
+    "labelled_set",
+    "with_store",
     "KINDS",
     "Observation",
     "WeightedForces",

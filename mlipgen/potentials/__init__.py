@@ -17,6 +17,8 @@ from .derivatives import (
 )
 from .eam import EAM
 from .files import load_model, save_model
+from .naming import load_potential
+from .phonopy_files import read_phonopy
 from .site import SitePotential
 from .stillinger_weber import StillingerWeber
 from .toy import Toy2D
@@ -38,6 +40,8 @@ __all__ = [
     "force_constants",
     "hessian_vector",
     "load_model",
+    "load_potential",
+    "read_phonopy",
     "save_model",
     "site_hessian",
     "virial",
