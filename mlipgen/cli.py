@@ -31,11 +31,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     options = parser().parse_args(argv)
-    from .failures import NoEquilibrium
+    from .failures import CalculatorFailed, NoEquilibrium
 
     try:
         return COMMANDS[options.command].run(options)
-    except (ValueError, NoEquilibrium) as error:
+    except (ValueError, NoEquilibrium, CalculatorFailed) as error:
         print(f"mlipgen {options.command}: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -32,7 +32,11 @@ class TooLarge(ValueError):
     """What was asked for does not fit into this machine's memory."""
 
 
-class CalculatorDied(RuntimeError):
+class CalculatorFailed(RuntimeError):
+    """A calculator raised an error of its own instead of giving an answer."""
+
+
+class CalculatorDied(CalculatorFailed):
     """The process of a calculator ended without an answer."""
 
 

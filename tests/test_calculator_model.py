@@ -14,7 +14,7 @@ from mlipgen.crystals import Crystal, Supercell, build_defect
 from mlipgen.crystals.symmetry import lattice_rotations, operations
 from mlipgen.equilibrium import LatticeGreen, formation_energy, landscape, relax, stability_constant
 from mlipgen.equilibrium.calculator_landscape import CalculatorLandscape
-from mlipgen.failures import NotFinite
+from mlipgen.failures import CalculatorFailed, NotFinite
 from mlipgen.learning import Configuration, Energy, ForceConstants, Forces, Virial
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D, elastic_tensor, force_constants
 from mlipgen.potentials.calculator_model import CalculatorModel
@@ -299,12 +299,19 @@ class _Nan(EnergyAndForces):
         self.results["forces"] = np.full((len(self.atoms), 3), np.nan)
 
 
+class _Broken(EnergyAndForces):
+    def calculate(self, *arguments, **options):
+        raise KeyError("parameters")
+
+
 def test_bad_calculators_and_arguments():
     cell = Supercell(Crystal("W", "bcc", 3.165), 2)
     with pytest.raises(ValueError, match="offers no forces"):
         CalculatorModel(_Nothing(), "W", name="mine").evaluate(cell.positions, cell.cell)
     with pytest.raises(NotFinite, match="48 forces that are not finite"):
         CalculatorModel(_Nan(EAM("W")), "W").evaluate(cell.positions, cell.cell)
+    with pytest.raises(CalculatorFailed, match="mine failed: KeyError: 'parameters'"):
+        CalculatorModel(_Broken(EAM("W")), "W", name="mine").evaluate(cell.positions, cell.cell)
     with pytest.raises(ValueError, match="'Xy' is no chemical element"):
         CalculatorModel(None, "Xy")
     with pytest.raises(ValueError, match="give structure="):

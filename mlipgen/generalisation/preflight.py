@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..crystals import Crystal, Supercell, vacancy
+from ..failures import CalculatorFailed
 from ..potentials.calculator_model import CalculatorModel
 from ..potentials.noise import Noise
 from . import _checks, _invariances
@@ -157,7 +158,7 @@ def preflight(
     try:
         energies, forces = model.evaluate(x, cell.cell)
         model.evaluate(y, defect.cell)
-    except ValueError as error:  # no forces, or not finite
+    except (ValueError, CalculatorFailed) as error:  # no forces, or not finite
         first = Check(
             "energy and forces", np.inf, 0.0, "not finite or missing", "everything", str(error)
         )
@@ -177,7 +178,7 @@ def _answers(question, bench):
     """The checks of one question; one that fails to run has failed."""
     try:
         return [Check(**answer) for answer in question(bench)]
-    except ValueError as error:
+    except (ValueError, CalculatorFailed) as error:
         name = _NAMES[question]
         return [Check(name, np.inf, 0.0, "", "everything after it", str(error))]
 

@@ -15,7 +15,7 @@ from ase.data import atomic_numbers, reference_states
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from ..crystals import STRUCTURES, Crystal, Supercell, as_atoms, thickness
-from ..failures import NotFinite
+from ..failures import CalculatorFailed, NotFinite
 from . import strained
 from .derivatives import ForceConstantTable
 from .finite_differences import supercell_force_constants
@@ -96,6 +96,7 @@ class CalculatorModel:
         ------
         ValueError    if the calculator has no forces
         NotFinite     if an energy or a force is not a number
+        CalculatorFailed    for whatever else the calculator raises
         """
         atoms = self._moved(positions, cell)
         forces = np.asarray(_ask(atoms.get_forces, "forces", self.name), float)
@@ -116,10 +117,10 @@ class CalculatorModel:
         calculator offers none.
         """
         atoms = self._moved(positions, cell)
-        try:
-            stress = np.asarray(atoms.get_stress(), float)
-        except (PropertyNotImplementedError, NotImplementedError):
+        offered = _ask(lambda: _optional(atoms.get_stress), "stress", self.name)
+        if offered is None:
             return None
+        stress = np.asarray(offered, float)
         full = voigt_6_to_full_3x3_stress(stress) if stress.shape == (6,) else stress
         return full[: self.dimension, : self.dimension]
 
@@ -258,6 +259,17 @@ def _ask(question, what, name):
         raise ValueError(
             f"the calculator {name} offers no {what}: energy and forces are needed"
         ) from None
+    except (ValueError, CalculatorFailed):
+        raise
+    except Exception as error:
+        raise CalculatorFailed(f"{name} failed: {type(error).__name__}: {error}") from error
+
+
+def _optional(question):
+    try:
+        return question()
+    except (PropertyNotImplementedError, NotImplementedError):
+        return None
 
 
 def _energy(atoms, name):
