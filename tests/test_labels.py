@@ -14,6 +14,7 @@ from ase.io import write
 
 from mlipgen.crystals import Crystal, Supercell, vacancy
 from mlipgen.equilibrium import relax
+from mlipgen.experiments.study import Study
 from mlipgen.learning import Configuration, Energy, Forces, fit, training_set
 from mlipgen.learning.labelled import labelled_set
 from mlipgen.learning.labels import CachedCalculator, LabelStore, structure_key, with_store
@@ -299,6 +300,22 @@ def test_a_fit_to_a_labelled_file_is_the_fit_to_the_potential(tmp_path):
     )
     assert np.abs(a - b).max() < 1e-5  # eight decimals in the file
     assert {o.kind for o in found} == {"E", "F", "Fw"}
+
+
+def test_a_study_with_a_calculators_labels_is_that_of_the_potential(tmp_path):
+    potential = EAM("W", fade=(3.5, 4.4))
+    calculator = CalculatorModel(
+        potential.calculator(), "W", cutoff=potential.cutoff, fingerprint="W-EAM 2"
+    )
+    cached = with_store(calculator, tmp_path)
+    (exact,), (found,), (again,) = (
+        Study("W", "vacancy", (3,), ("EF+FC",), (4,), 4, count=3, potential=p).run(progress=False)
+        for p in (potential, cached, with_store(calculator, tmp_path))
+    )
+    for name in ("fit_force", "fit_force_constants", "predicted_geometry", "measured_energy"):
+        assert found[name] == pytest.approx(exact[name], rel=1e-5)
+        assert again[name] == found[name]
+    assert found["verdict"] == exact["verdict"] == "applies"
 
 
 def _frame(cell):

@@ -284,6 +284,32 @@ def test_errors_come_back_and_the_process_lives_on(script):
     atoms.calc.close()
 
 
+def test_an_interrupted_question_is_not_answered_later(monkeypatch):
+    atoms, other = copper(), copper()
+    atoms.calc, other.calc = RemoteCalculator(EMT_RECIPE), EMT()
+    with monkeypatch.context() as patch:
+        patch.setattr(atoms.calc, "_answer", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            atoms.get_potential_energy()
+    for a in (atoms, other):
+        a.positions[0] += 0.3
+    assert atoms.get_potential_energy() == other.get_potential_energy()
+    atoms.calc.close()
+
+
+def test_lammps_by_name_here_and_in_another_process():
+    models = [
+        load_potential("LAMMPS:Cu_Zuo_JPCA2020.snap", "Cu", own_process=own)
+        for own in (False, True)
+    ]
+    frame = copper()
+    here, there = (m.evaluate(frame.positions, frame.cell.array) for m in models)
+    assert len(here[0]) == 32 and np.allclose(here[1], there[1], atol=1e-12)
+    assert here[0].sum() == pytest.approx(there[0].sum(), abs=1e-10)
+    assert models[0].fingerprint == models[1].fingerprint
+    models[1].calculator.close()
+
+
 def test_a_process_that_dies_is_reported_and_started_again(script):
     atoms = copper()
     atoms.calc = calculator_spec(f"{script}:Dies").calculator(own_process=True)

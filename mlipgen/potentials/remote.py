@@ -115,7 +115,13 @@ class RemoteCalculator(Calculator):
             self._connection.send_bytes(_worker.pack(**question))
         except OSError:
             self._died()
-        return self._answer()
+        try:
+            return self._answer()
+        except KeyboardInterrupt:
+            # its answer would be taken for that to the next question
+            self._process.kill()
+            self.close()
+            raise
 
     def _answer(self):
         try:
