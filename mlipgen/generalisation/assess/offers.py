@@ -91,7 +91,7 @@ def defect_candidates(pair, cells, found, shop) -> list[Candidate]:
             sigma = shop.rattle * copy / (COPIES - 1)
             x = at + sigma * rng.standard_normal(at.shape)
             place = Configuration(x, small.cell, pair.target, small.centre)
-            name = f"{small.name}" + (f", rattled by {sigma:g} A" if sigma else "")
+            name = f"{small.name}" + (f", rattled by {sigma:g} Å" if sigma else "")
             out.append(
                 Candidate(
                     kinds="EF",
@@ -159,7 +159,7 @@ def _displaced(crystal, cutoff, power):
             frames.append((x, cell.cell))
     return Candidate(
         kinds="FC",
-        structure=f"crystal, one atom displaced by {STEP:g} A",
+        structure=f"crystal, one atom displaced by {STEP:g} Å",
         cells=cell.n,
         atoms=len(cell),
         count=len(frames),

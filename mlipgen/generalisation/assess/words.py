@@ -1,18 +1,12 @@
 """The verdict in words, the most important first."""
 
 from .defect_sections import Comparison, DefectSection
+from .numbers import cells, energy, length, percent
 
 #: Below this an elastic constant or a lattice is called right: relative.
 CLOSE = 0.05
 #: Data that take away less of the predicted error do not mend it.
 SMALL = 0.25
-
-
-def amount(energy: float) -> str:
-    """An energy in meV, or in eV where it is large."""
-    if abs(energy) >= 1:
-        return f"{energy:.3g} eV"
-    return f"{1000 * energy:.3g} meV"
 
 
 def verdict_in_words(
@@ -33,43 +27,35 @@ def _of_shopping(shopping) -> str:
     most = sum(offer.gain for offer in shopping.offers)
     if shopping.exact and most < SMALL:
         return (
-            f"New data of the kinds looked at would take away {100 * most:.0f} % of the predicted "
+            f"New data of the kinds looked at would take away {percent(most)} of the predicted "
             "error: the limit is the basis, not the data."
         )
     if not shopping.offers:
         return ""
     best = shopping.offers[0]
     return (
-        f"Best value of new data: {best.structure} in {_cells(best.cells)} cells "
-        f"({best.kinds}), which takes away {100 * best.gain:.0f} % of the predicted error"
+        f"Best value of new data: {best.structure} in {cells(best.cells)} cells "
+        f"({best.kinds}), which takes away {percent(best.gain)} of the predicted error"
         f"{'' if shopping.exact else ' (heuristic)'}."
     )
-
-
-def _cells(n):
-    return " x ".join(map(str, n))
 
 
 def _of_defect(section: DefectSection) -> str:
     main, name = section.main, section.name.capitalize()
     if not main.applies or main.geometry is None or main.energy is None:
         return f"{name}: no forecast ({main.outcome}: {main.why})."
-    energy, geometry = main.energy, main.geometry
-    direction = "too high" if energy.value > 0 else "too low"
+    error, geometry = main.energy, main.geometry
+    direction = "above" if error.value > 0 else "below"
     text = (
-        f"{name}: the candidate's formation energy is {amount(abs(energy.value))} {direction}"
-        f"{_bar(energy, amount)}, and its atoms are misplaced by {geometry.value:.2g} A"
-        f"{_bar(geometry, lambda x: f'{x:.2g} A')} in the energy norm"
+        f"{name}: the candidate's formation energy is {energy(abs(error.value), error.bar)} "
+        f"{direction} the reference's; its geometry error |D du| is "
+        f"{length(geometry.value, geometry.bar)}"
     )
     if main.scale:
-        text += f", {100 * geometry.value / main.scale:.2g} % of what it displaces"
-    return text + "."
-
-
-def _bar(estimate, form):
-    if estimate.bar is None:
-        return " (one check cell: no error bar)"
-    return f" (+- {form(estimate.bar)})"
+        text += f", {percent(geometry.value / main.scale)} of |Du|"
+    if main.largest is not None:
+        text += f", and an atom is misplaced by {length(main.largest)} at most"
+    return text + (" (one check cell: no error bar)." if error.bar is None else ".")
 
 
 def _of_basin(section: DefectSection) -> str:
@@ -89,7 +75,7 @@ def _of_cause(section: DefectSection) -> str:
         return ""
     return (
         f"Most of the {section.name}'s geometry error comes from the {worst.name} "
-        f"({100 * worst.geometry / total:.0f} % of the budget)."
+        f"({percent(worst.geometry / total)} of the budget)."
     )
 
 

@@ -1,0 +1,1 @@
+"""An assessment shown: as one HTML page, as text for the terminal, against an earlier one."""
