@@ -1,4 +1,4 @@
-"""Command line: `mlipgen relax`, `mlipgen study`; `mlipgen --help` lists the commands."""
+"""Command line: `mlipgen relax`, `study`, `assess`, `compare`; `mlipgen --help` tells of each."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from .commands import relax, study
+from .commands import assess, compare, relax, study
 from .commands.options import common_options
 
-COMMANDS = {"study": study, "relax": relax}
+COMMANDS = {"study": study, "relax": relax, "assess": assess, "compare": compare}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -20,7 +20,7 @@ def parser() -> argparse.ArgumentParser:
         "its error on a defect in a far larger one. Units: eV, angstrom.",
     )
     commands = main.add_subparsers(
-        dest="command", required=True, metavar="{%s}" % ",".join(COMMANDS)
+        dest="command", required=True, metavar=f"{{{','.join(COMMANDS)}}}"
     )
     common = common_options()
     for command in COMMANDS.values():

@@ -35,7 +35,7 @@ CRYSTALS = [
 every_crystal = pytest.mark.parametrize("crystal", CRYSTALS, ids=lambda c: c.structure)
 
 
-# --- equilibrium ---------------------------------------------------------------------------------------------------------
+# --- equilibrium ---
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_fitted_model_finds_its_own_lattice_constant():
     assert Crystal.equilibrium(bare, structure="bcc", a=3.2).a == pytest.approx(own.a, rel=1e-12)
 
 
-# --- stencils ------------------------------------------------------------------------------------------------------------
+# --- stencils ---
 
 
 @every_crystal
@@ -177,7 +177,7 @@ def test_shells(crystal, numbers, ratios):
     assert crystal.norm_cutoff == 1.2 * crystal.shells[1]
 
 
-# --- supercells ----------------------------------------------------------------------------------------------------------
+# --- supercells ---
 
 
 @every_crystal
@@ -228,7 +228,7 @@ def test_thickness_and_minimum_image_in_a_skew_cell():
     np.testing.assert_allclose(np.linalg.norm(minimum_image(v, cell), axis=1), shortest, atol=1e-12)
 
 
-# --- defects -------------------------------------------------------------------------------------------------------------
+# --- defects ---
 
 
 @every_crystal

@@ -72,7 +72,7 @@ def difference(function, h):
     )
 
 
-# --- forces, Hessian products, virials -----------------------------------------------------------------------------------
+# --- forces, Hessian products, virials ---
 
 
 @every_model
@@ -137,7 +137,7 @@ def test_virial_is_the_strain_derivative_of_the_energy(name):
     np.testing.assert_allclose(W, W.T, rtol=0, atol=1e-11 * max(abs(W).max(), 1))
 
 
-# --- force constants -----------------------------------------------------------------------------------------------------
+# --- force constants ---
 
 
 def full_hessian(model, x, cell):
@@ -238,7 +238,7 @@ def test_site_hessian_is_symmetric_and_a_finite_difference():
     )
 
 
-# --- dynamical matrix ----------------------------------------------------------------------------------------------------
+# --- dynamical matrix ---
 
 
 @every_model
@@ -298,7 +298,7 @@ def test_phonons_are_ases(tmp_path):
         np.testing.assert_allclose(ours, theirs, rtol=2e-4)
 
 
-# --- elastic constants ---------------------------------------------------------------------------------------------------
+# --- elastic constants ---
 
 
 def test_silicon_elastic_constants():
@@ -397,7 +397,7 @@ def test_cubic_constants_are_ases_stress_differences():
     assert difference(lambda t: stress(t * shear), 2e-4)[0, 1] == pytest.approx(c44, rel=1e-7)
 
 
-# --- bases: the same code gives design rows ------------------------------------------------------------------------------
+# --- bases: the same code gives design rows ---
 
 
 @pytest.mark.parametrize("name", ["ace bcc", "ace diamond"])

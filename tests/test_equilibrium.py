@@ -34,7 +34,7 @@ def relaxed(symbol, defect, n):
     return relax(potential, build_defect(defect, Supercell(crystal, n)), saddle="ignore")
 
 
-# --- cost ----------------------------------------------------------------------------------------------------------------
+# --- cost ---
 
 
 @pytest.mark.parametrize("symbol", ["W", "Cu", "Fe"])
@@ -88,7 +88,7 @@ def test_vacancies_of_multilattices_and_in_two_dimensions(symbol, defect, n):
     assert formation_energy(reference(symbol)[0], found) > 0
 
 
-# --- numbers -------------------------------------------------------------------------------------------------------------
+# --- numbers ---
 
 
 def test_tungsten_vacancy_formation_energies():
@@ -122,7 +122,7 @@ def test_formation_energy_is_ases_energy_difference():
     assert formation_energy(potential, found) == pytest.approx(difference, abs=1e-10)
 
 
-# --- the preconditioner changes the path, not the end --------------------------------------------------------------------
+# --- the preconditioner changes the path, not the end ---
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_start_near_the_equilibrium():
     )
 
 
-# --- the Green's function ------------------------------------------------------------------------------------------------
+# --- the Green's function ---
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_preconditioner_is_symmetric_and_positive(defect):
     assert (values > 1e-3).sum() == n - 3 and abs(values[:3]).max() < 1e-13
 
 
-# --- failures ------------------------------------------------------------------------------------------------------------
+# --- failures ---
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_progress_may_cancel():
         relax(potential, vacancy(Supercell(crystal, 3)), progress=stop)
 
 
-# --- linear response -----------------------------------------------------------------------------------------------------
+# --- linear response ---
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def brute_force_norm(equilibrium, u, cutoff):
     return np.sqrt(total)
 
 
-# --- the norm ------------------------------------------------------------------------------------------------------------
+# --- the norm ---
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_formation_energy_per_site_is_the_difference_of_totals():
     )
 
 
-# --- predictions against measurements ------------------------------------------------------------------------------------
+# --- predictions against measurements ---
 
 
 @pytest.mark.parametrize("crystal, bar", [("W", 0.02), ("Cu", 0.02), ("Si", None)])
@@ -220,7 +220,7 @@ def test_prediction_is_first_order():
     )
 
 
-# --- verdicts ------------------------------------------------------------------------------------------------------------
+# --- verdicts ---
 
 
 def test_energies_alone_are_far_off_and_the_verdict_is_honest():
@@ -280,7 +280,7 @@ def test_a_saddle_is_no_reference():
     assert 0 < good.scale < good.norm(good.equilibrium.u)
 
 
-# --- rates ---------------------------------------------------------------------------------------------------------------
+# --- rates ---
 
 
 def test_observed_rate():

@@ -46,7 +46,7 @@ def fitted(kinds, **options):
     return fit_blocks(blocks, basis, kinds, potential, crystal, **options)
 
 
-# --- blocks --------------------------------------------------------------------------------------------------------------
+# --- blocks ---
 
 
 @pytest.mark.parametrize("kind", WEIGHTS)
@@ -82,7 +82,7 @@ def test_groups_are_configurations():
     assert blocks["F"].rows == 10 * 53 * 3 and blocks["V"].rows == 37 * 9
 
 
-# --- the solution --------------------------------------------------------------------------------------------------------
+# --- the solution ---
 
 
 @pytest.mark.parametrize("kinds", ["E", "EF", "EFV", "EF+FC", "EFV+FC", "E+Fw"])
@@ -149,7 +149,7 @@ def test_weights_matter_and_a_smaller_ridge_fits_better():
     )
 
 
-# --- the null space ------------------------------------------------------------------------------------------------------
+# --- the null space ---
 
 
 def test_directions_left_free_change_no_observation():
@@ -184,7 +184,7 @@ def test_forces_leave_fewer_directions_free():
     np.testing.assert_array_equal(np.sort(EF.singular_values)[::-1], EF.singular_values)
 
 
-# --- nested bases --------------------------------------------------------------------------------------------------------
+# --- nested bases ---
 
 
 def test_a_nested_degree_is_the_fit_of_the_smaller_basis():
@@ -202,7 +202,7 @@ def test_a_nested_degree_is_the_fit_of_the_smaller_basis():
     assert fitted("EF", degree=8).errors["F"] < fitted("EF", degree=6).errors["F"]
 
 
-# --- names and errors ----------------------------------------------------------------------------------------------------
+# --- names and errors ---
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_free_standing_solve():
     assert values.shape == (73,) and free.shape[0] == 73
 
 
-# --- files ---------------------------------------------------------------------------------------------------------------
+# --- files ---
 
 
 def test_models_survive_a_file_bit_by_bit(tmp_path):

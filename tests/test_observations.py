@@ -59,7 +59,7 @@ def richardson(function, h=0.01, levels=5):
     return table[k][k]
 
 
-# --- one code for potentials and bases -----------------------------------------------------------------------------------
+# --- one code for potentials and bases ---
 
 
 @pytest.mark.parametrize("symbol", ["W", "Si"])
@@ -87,7 +87,7 @@ def test_observations_are_linear_and_blind_to_a_constant(symbol):
         np.testing.assert_allclose(o.observe(shifted), o.observe(model), rtol=0, atol=1e-10)
 
 
-# --- values --------------------------------------------------------------------------------------------------------------
+# --- values ---
 
 
 def test_energy_and_forces_are_the_ase_calculators():
@@ -202,7 +202,7 @@ def test_refusals():
         Energy(Configuration(thin.positions, thin.cell, crystal, thin.centre)).observe(potential)
 
 
-# --- training sets -------------------------------------------------------------------------------------------------------
+# --- training sets ---
 
 
 def test_training_sets_are_seeded():
@@ -246,7 +246,7 @@ def test_configurations_are_evaluated_once_for_energy_and_forces():
     assert setting("W")[1].energy_per_atom(potential) == pytest.approx(-8.759033, abs=1e-6)
 
 
-# --- a fifth kind --------------------------------------------------------------------------------------------------------
+# --- a fifth kind ---
 
 
 class OnSiteStiffness(Observation):

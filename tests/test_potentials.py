@@ -60,7 +60,7 @@ def energy(potential, x):
     return potential.sites(R, offsets)[0].sum()
 
 
-# --- gradients -----------------------------------------------------------------------------------------------------------
+# --- gradients ---
 
 
 @potential_cases
@@ -127,7 +127,7 @@ def test_complex_steps_of_the_gradient_give_a_symmetric_hessian(potential, dista
     )
 
 
-# --- symmetries ----------------------------------------------------------------------------------------------------------
+# --- symmetries ---
 
 
 @potential_cases
@@ -186,7 +186,7 @@ def test_pairs_at_or_beyond_the_cutoff_contribute_exactly_nothing(potential, dis
         assert V.shape == (2,) and np.isfinite(V).all() and G.shape == (0, potential.dimension)
 
 
-# --- smoothness ----------------------------------------------------------------------------------------------------------
+# --- smoothness ---
 
 
 def second_derivative(gradient, x):
@@ -267,7 +267,7 @@ def test_blends_stay_between_the_branches(symbol):
     ).all()
 
 
-# --- crystals ------------------------------------------------------------------------------------------------------------
+# --- crystals ---
 
 
 def neighbours_of_one_site(structure, a, cutoff, c_over_a=None):
@@ -390,7 +390,7 @@ def test_phonons_of_the_bravais_lattices_are_stable(potential):
     assert np.linalg.eigvalsh(D).min() > 0.02 * np.linalg.eigvalsh(D).max()
 
 
-# --- the objects ---------------------------------------------------------------------------------------------------------
+# --- the objects ---
 
 
 @potential_cases

@@ -76,7 +76,7 @@ class Defect:
         return np.linalg.norm(minimum_image(self.positions - self.centre, self.cell), axis=1)
 
     @classmethod
-    def from_atoms(cls, atoms: Atoms, supercell: Supercell, name: str = "user") -> "Defect":
+    def from_atoms(cls, atoms: Atoms, supercell: Supercell, name: str = "user") -> Defect:
         """Any ASE Atoms with a defect in the given homogeneous supercell (same cell vectors).
 
         Each atom is labelled by its nearest site; sites no atom claims are vacancies, sites claimed

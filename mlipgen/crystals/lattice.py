@@ -173,7 +173,7 @@ class Crystal:
         structure: str | None = None,
         a: float | None = None,
         around: float = 0.06,
-    ) -> "Crystal":
+    ) -> Crystal:
         """The crystal at the potential's own lattice constant (hcp: a and c), to machine precision.
 
         Parameters

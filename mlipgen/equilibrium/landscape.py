@@ -42,10 +42,10 @@ class Landscape(Protocol):
     def displaced(self, du: np.ndarray) -> np.ndarray:
         """Forces (n, d) at `positions` + du, to the last digit of a small du."""
 
-    def hessian(self, x: np.ndarray | None = None) -> "Hessian":
+    def hessian(self, x: np.ndarray | None = None) -> Hessian:
         """The second derivative at x (default: `positions`), an operator."""
 
-    def quick_hessian(self, x: np.ndarray, forces: np.ndarray) -> "Hessian":
+    def quick_hessian(self, x: np.ndarray, forces: np.ndarray) -> Hessian:
         """The second derivative at x, where the forces are known, at the least cost: good to a
         thousandth, enough for the sign of a curvature.
         """

@@ -100,7 +100,7 @@ class ForceWeights:
     uniform: float
 
     @classmethod
-    def of(cls, reference: Reference) -> "ForceWeights":
+    def of(cls, reference: Reference) -> ForceWeights:
         r, gamma = reference.defect.distance(), reference.stability
         if gamma <= 0:
             raise Unstable(

@@ -51,7 +51,7 @@ class Block:
         """
         return float(np.linalg.norm(self.R[:, :-1] @ theta - self.R[:, -1]))
 
-    def columns(self, index: np.ndarray) -> "Block":
+    def columns(self, index: np.ndarray) -> Block:
         """The block of a smaller, nested basis."""
         return Block(
             self.kind,
