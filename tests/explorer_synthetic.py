@@ -4,7 +4,8 @@ without a study.
 
 import numpy as np
 
-from mlipgen.widgets.explorer.data import ExplorerData, r_factor
+from mlipgen.widgets.explorer.data import ExplorerData
+from mlipgen.widgets.explorer.packing import r_factor
 
 COUNTS = {6: 30, 8: 73, 10: 165}
 
@@ -86,6 +87,8 @@ def synthetic(
         "crystal": "W",
         "defect": "vacancy",
         "dimension": 3,
+        "cell": (3.2 * np.eye(3)).ravel().tolist(),
+        "rates": {"F": [1.5, 3], "FV": [3.5, 5], "F+FC": [4.5, 6], "FV+FC": [6.5, 8]},
         "degrees": list(degrees),
         "counts": [COUNTS[d] for d in degrees],
         "cells": [{"size": L, "atoms": 2 * L**3 - 1} for L in cells],

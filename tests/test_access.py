@@ -85,7 +85,7 @@ def test_keyboard_reaches_every_control_visibly(page, theme):
     """
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer([synthetic(), synthetic(seed=2)]))
-    wanted = page.evaluate("""() => [...document.querySelectorAll('.mx :is(input, select, button, [tabindex="0"])')]
+    wanted = page.evaluate("""() => [...document.querySelectorAll('.mx :is(input, select, button, summary, [tabindex="0"])')]
         .filter((e) => e.checkVisibility() && !e.disabled).map((e, i) => { e.dataset.stop = i; return String(i); })""")
     assert len(wanted) > 12
     reached = []
@@ -133,7 +133,8 @@ def test_contrast_of_graphics(page, theme):
         const parse = (c) => c.match(/[\\d.]+/g).map(Number);
         const luminance = (c) => { const f = (x) => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
         const ground = (box) => { for (;; box = box.parentElement) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } };
-        const graphics = [[".mx-line, .mx-mark, .mx-slope, .mx-axis", "stroke"], [".mx-dot", "fill"], [".mx-key", "backgroundColor"],
+        const graphics = [[".mx-line, .mx-mark, .mx-slope, .mx-floor, .mx-axis", "stroke"], [".mx-dot", "fill"],
+                          [".mx-key:not(.newton)", "backgroundColor"], [".mx-key.newton", "borderTopColor"],
                           [".mx-verdict", "borderLeftColor"], [".mx select, .mx button", "borderTopColor"], [".mx-space, .mx-scale i", "borderTopColor"]];
         return graphics.flatMap(([selector, property]) => [...document.querySelectorAll(selector)].map((e) => {
             const [a, b] = [luminance(parse(getComputedStyle(e)[property])), luminance(ground(e.parentElement))].sort((x, y) => y - x);
@@ -148,8 +149,8 @@ def test_series_differ_in_more_than_colour(page):
     series by hue alone.
     """
     mount(page, Explorer(synthetic()))
-    looks = page.evaluate("""() => [".mx-line.predicted", ".mx-line.reference", ".mx-slope", ".mx-mark"].map((selector) => {
+    looks = page.evaluate("""() => [".mx-line.predicted", ".mx-line.reference", ".mx-slope", ".mx-floor", ".mx-mark"].map((selector) => {
         const e = document.querySelector(`.mx-plot ${selector}`), s = getComputedStyle(e);
         const dots = selector === ".mx-line.predicted" ? document.querySelectorAll(".mx-plot .mx-dot.predicted").length > 0 : false;
         return [e.tagName, s.strokeWidth, s.strokeDasharray, dots, selector === ".mx-mark" ? e.getAttribute("d").split("L").length : 0].join(); })""")
-    assert len(set(looks)) == 4
+    assert len(set(looks)) == 5

@@ -1,4 +1,4 @@
-"""The explorer's JavaScript against its Python twin, in a real browser, and the widget's controls."""
+"""The explorer's JavaScript against its Python twin, in a real browser, and its controls."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +10,6 @@ from explorer_synthetic import random_setting, synthetic
 from mlipgen.widgets import Explorer, ExplorerData, Setting
 
 HERE = Path(__file__).parent
-CSS = (Path(__file__).parents[1] / "mlipgen/widgets/explorer/explorer.css").read_text(
-    encoding="utf-8"
-)
 CASES = {
     "73 functions": {},
     "multilattice": {"multilattice": True, "seed": 1},
@@ -39,10 +36,12 @@ def page(browser):
     assert wrong == []
 
 
-def mount(page, widget):
+def mount(page, widget, unfolded=True):
+    """The widget in the harness, with everything shown unless a test looks at how it unfolds."""
     traits = {k: getattr(widget, k) for k in ("payloads", "options", "name")}
+    traits["options"] = {**traits["options"], "unfolded": unfolded}
     page.evaluate(
-        "([source, css, traits]) => mount(source, css, traits)", [widget._esm, CSS, traits]
+        "([source, css, traits]) => mount(source, css, traits)", [widget._esm, widget._css, traits]
     )
     page.wait_for_selector("[data-testid=explorer][data-state=ready]")
 
@@ -467,19 +466,36 @@ def test_measured_points_and_relaxing_on_request(small_study):
 
 
 def test_copied_python_gives_the_shown_number(small_study, page, capsys):
-    """What the button copies runs, and its first number is the page's predicted geometry error."""
+    """What the button copies runs and gives the page's numbers: noise, Newton, energies and all."""
     prepared, data = small_study
     mount(page, Explorer(data))
     page.get_by_label("Force constants", exact=True).check()
     page.get_by_label("Virials", exact=True).check()
     page.get_by_label("Force weighting").select_option("distance")
+    page.get_by_label("Noise", exact=True).press("End")
+    page.wait_for_selector("[data-relaxation=settled]")
     page.get_by_role("button", name="Copy as Python").click()
     code = page.get_by_label("Python call").inner_text()
-    linear = data.solve(
-        Setting(4, 6, 1e-6, {"E": 10.0, "F": 1.0, "V": 10.0, "FC": 0.1}, "distance")
-    )["geometry"]
     exec(compile(code, "copied", "exec"), {})
-    assert float(capsys.readouterr().out.split()[0]) == pytest.approx(linear, rel=1e-3)
+    printed = capsys.readouterr().out.replace("\n", " ").split()
+    names = ("linear", "Newton", "relaxed")
+    found = [float(printed[i + 1]) for i, word in enumerate(printed) if word in names]
+    shown = [
+        float(value(page, f"{id}-{key}-error"))
+        for key, ids in (
+            ("geometry", ("predicted", "newton", "measured")),
+            ("energy", ("newton", "measured")),
+        )
+        for id in ids
+    ]
+    # the library's conjugate gradients stop at 1e-4, its relaxation at 1e-7 eV/A
+    assert found == pytest.approx(shown, rel=1e-3)
+    setting = Setting(
+        4, 6, 1e-6, {"E": 10.0, "F": 1.0, "V": 10.0, "FC": 0.1}, "distance", data.meta["noise_max"]
+    )
+    assert found[0] == pytest.approx(data.solve(setting)["geometry"], rel=1e-3)
+    quiet = {**asdict(setting), "noise": 0.0}
+    assert abs(found[0] / data.solve(Setting(**quiet))["geometry"] - 1) > 0.1
 
 
 def test_still_figure_has_a_caption(small_study):

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from explorer_real import prepared, real_data
 from explorer_synthetic import random_setting
 from test_explorer import close, in_page, page  # noqa: F401  (a fixture)
 
 from mlipgen.crystals import Crystal, Neighbours, Supercell
 from mlipgen.equilibrium import linear_response
-from mlipgen.experiments.study import Study
 from mlipgen.generalisation import defect_error
 from mlipgen.learning import (
     HELD_OUT,
@@ -24,21 +24,10 @@ from mlipgen.learning import (
 )
 from mlipgen.potentials import energies_and_forces, force_constants, hessian_vector
 from mlipgen.widgets import ExplorerData, Setting
-from mlipgen.widgets.explorer.builder import _grid_setting, explorer_data
-from mlipgen.widgets.explorer.data import echelon, r_factor
+from mlipgen.widgets.explorer.builder import _grid_setting
 from mlipgen.widgets.explorer.factors import soft_modes, wave_vectors
+from mlipgen.widgets.explorer.packing import echelon, r_factor
 
-STUDIES = {
-    "copper divacancy": Study(
-        "Cu", "divacancy", cells=(4,), degrees=(5, 6), test_cell=5, count=4, pair=2
-    ),
-    "silicon dumbbell": Study(
-        "Si", "dumbbell-111", cells=(2, 3), degrees=(5, 6), test_cell=3, count=4
-    ),
-    "tungsten dumbbell": Study(
-        "W", "dumbbell-110", cells=(3,), degrees=(5, 6), test_cell=5, count=4
-    ),
-}
 BLOCKS = {
     "E": "energy",
     "F": "force",
@@ -48,13 +37,15 @@ BLOCKS = {
 }
 
 
-@pytest.fixture(scope="module", params=STUDIES)
+@pytest.fixture(
+    scope="module", params=["copper divacancy", "silicon dumbbell", "tungsten dumbbell"]
+)
 def real(request):
     """A prepared study, its data after packing and unpacking, and a way to fit with the library."""
-    prepared = STUDIES[request.param].prepare()
-    cell = prepared.study.cells[-1]
-    built = explorer_data(prepared, grid=[(cell, "EF", 6)], shells=3, near=20, modes=6)
-    return SimpleNamespace(prepared=prepared, data=ExplorerData.unpack(built.pack()), cell=cell)
+    study = prepared(request.param)
+    return SimpleNamespace(
+        prepared=study, data=real_data(request.param), cell=study.study.cells[-1]
+    )
 
 
 @pytest.mark.parametrize("kinds", ["E", "EF", "EFV+FC", "E+Fw"])
@@ -164,7 +155,7 @@ def test_browser_agrees_on_real_data(real, page):
     assert undetermined <= 0.03 * len(settings)
 
 
-# --- what is held out ----------------------------------------------------------------------------------------------------
+# --- what is held out ---
 
 
 def displaced_force_constants(model, crystal, n):
@@ -191,13 +182,13 @@ def displaced_force_constants(model, crystal, n):
 @pytest.mark.parametrize("name, n", [("tungsten dumbbell", 6), ("silicon dumbbell", 3)])
 def test_held_out_force_constants_are_those_of_strained_crystals(name, n):
     """Against atoms displaced in supercells of the compressed and of the dilated crystal."""
-    prepared = STUDIES[name].prepare()
-    fit, squares = prepared.fit(prepared.study.cells[0], "EF+FC", 6), []
+    study = prepared(name)
+    fit, squares = study.fit(study.study.cells[0], "EF+FC", 6), []
     for sign in (-1, 1):
-        a = prepared.crystal.a * (1 + sign * HELD_OUT["volume"]) ** (1 / 3)
-        crystal = Crystal(prepared.crystal.symbol, prepared.crystal.structure, a)
+        a = study.crystal.a * (1 + sign * HELD_OUT["volume"]) ** (1 / 3)
+        crystal = Crystal(study.crystal.symbol, study.crystal.structure, a)
         learned, on_site = displaced_force_constants(fit.model, crystal, n)
-        exact, _ = displaced_force_constants(prepared.potential, crystal, n)
+        exact, _ = displaced_force_constants(study.potential, crystal, n)
         square = ((learned - exact) ** 2).sum(axis=2)
         squares.append(0.5 * square[~on_site].sum() + square[on_site].sum())
     assert fit.held_out["FC"] == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-6)
@@ -226,7 +217,7 @@ def test_nothing_held_out_is_trained_on():
     assert [c.c / c.a for c in hcp] == pytest.approx([5.2 / 3.2] * 2)
 
 
-# --- transport -----------------------------------------------------------------------------------------------------------
+# --- transport ---
 
 
 def test_an_echelon_holds_the_same_numbers_in_fewer_rows():

@@ -18,10 +18,14 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>View
 READ = """([number]) => {
     const viewer = document.querySelectorAll("[data-testid=viewer]")[number], component = viewer.stage.compList[0];
     const repr = component.reprList[0].repr, buffer = repr.bufferList[0], size = buffer.geometry.attributes.color.array.length / 3;
-    const bfactors = [], count = component.structure.atomCount - 1;
-    component.structure.eachAtom((atom) => { if (atom.index < count) bfactors.push(atom.bfactor); });
+    const bfactors = [], places = [], corners = [];
+    component.structure.eachAtom((atom) => {
+        if (atom.resname === "ATM") { bfactors.push(atom.bfactor); places.push([atom.x, atom.y, atom.z]); }
+        if (atom.resname === "BOX") corners.push([atom.x, atom.y, atom.z]);
+    });
+    const count = bfactors.length;
     const colours = bfactors.map((_, i) => Array.from(buffer.geometry.attributes.color.array.slice(3 * i * size / count, 3 * i * size / count + 3)));
-    return { bfactors, colours, components: viewer.stage.compList.length, background: viewer.stage.getParameters().backgroundColor };
+    return { bfactors, colours, places, corners, components: viewer.stage.compList.length, background: viewer.stage.getParameters().backgroundColor };
 }"""
 
 
@@ -89,10 +93,11 @@ def expected(data, **change):
     """
     from matplotlib import colormaps
 
-    low, high = data.meta["colour_range"]
     theta = data.theta(Setting(**{**data.meta["default"], **change}))
     lengths = np.linalg.norm(data.near(theta), axis=1)
     assert np.unique(lengths).size > 10
+    high = 10 ** np.ceil(np.log10(lengths.max()))  # three decades, the largest error in the last
+    low = high / 1e3
     logs = np.log10(np.clip(lengths, low, high))
     return logs, colormaps["viridis"]((logs - np.log10(low)) / np.log10(high / low))[:, :3]
 
@@ -105,6 +110,10 @@ def agrees(page, data, number=0, **change):
     # nine anchors against 256
     np.testing.assert_allclose(found["colours"], colours, rtol=0, atol=0.03)
     assert found["components"] == 1
+    # the frame is the training cell
+    size = change.get("cell", data.meta["default"]["cell"])
+    half = 0.5 * size * np.array(data.meta["cell"]).reshape(3, 3).diagonal()
+    np.testing.assert_allclose(np.abs(found["corners"]), [half] * 8, rtol=1e-6)
     return found
 
 
@@ -114,7 +123,8 @@ def test_colours_follow_the_controls(show):
     """
     first, second, other = synthetic(), synthetic(seed=3, n_near=17), synthetic(seed=4)
     page = show(
-        Explorer([first, second], atoms="nglview"), Explorer(other, atoms="nglview", name="other")
+        Explorer([first, second], atoms="nglview", unfolded=True),
+        Explorer(other, atoms="nglview", unfolded=True, name="other"),
     )
     agrees(page, first)
     agrees(page, other, number=1)
@@ -125,15 +135,15 @@ def test_colours_follow_the_controls(show):
     agrees(page, other, number=1)
     page.get_by_label("Crystal and defect").first.select_option("1")
     page.wait_for_function(
-        "document.querySelector('[data-testid=viewer]').stage.compList.at(-1).structure.atomCount === 18"
+        "document.querySelector('[data-testid=viewer]').stage.compList.at(-1).structure.atomCount === 17 + 1 + 8"
     )
-    agrees(page, second)
+    agrees(page, second, cell=5)  # choices are kept
     assert page.locator("canvas.mx-space:visible").count() == 0
 
 
 def test_grey_where_the_prediction_does_not_apply_and_names(show):
     data = synthetic()
-    page = show(Explorer(data, atoms="nglview"))
+    page = show(Explorer(data, atoms="nglview", unfolded=True))
     viewer = page.get_by_test_id("viewer")
     assert viewer.get_attribute("aria-label").startswith(
         f"The {len(data.arrays['near/positions'])} atoms nearest the defect, coloured by"
@@ -150,7 +160,7 @@ def test_grey_where_the_prediction_does_not_apply_and_names(show):
 @pytest.mark.parametrize("width", [360, 1000])
 def test_dark_background_size_keys_and_wheel(show, width):
     page = show(
-        Explorer(synthetic(), atoms="nglview"),
+        Explorer(synthetic(), atoms="nglview", unfolded=True),
         viewport={"width": width, "height": 800},
         has_touch=width == 360,
     )
@@ -180,7 +190,7 @@ def test_dark_background_size_keys_and_wheel(show, width):
 
 def test_pointing_at_an_atom_reads_its_error(show):
     data = synthetic()
-    page = show(Explorer(data, atoms="nglview"))
+    page = show(Explorer(data, atoms="nglview", unfolded=True))
     page.evaluate("""() => { const { stage } = document.querySelector("[data-testid=viewer]");
         stage.signals.hovered.dispatch({ atom: { index: 3 } }); }""")
     shown, length = (
@@ -198,13 +208,16 @@ def test_canvas_without_webgl_and_without_nglview(show):
     no_webgl = """{ const get = HTMLCanvasElement.prototype.getContext;
         HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest); }; }"""
     for widget, script in (
-        (Explorer(synthetic(), atoms="nglview"), no_webgl),
-        (Explorer(synthetic()), None),
+        (Explorer(synthetic(), atoms="nglview", unfolded=True), no_webgl),
+        (Explorer(synthetic(), unfolded=True), None),
     ):
         page = show(widget, script=script, ready=False)
         page.locator("canvas.mx-space").wait_for()
         assert not page.get_by_test_id("viewer").is_visible()
         assert page.locator("canvas.mx-space").get_attribute("aria-label").startswith("The ")
-    assert Explorer(synthetic(), atoms="nglview").viewer is not None and widget.viewer is None
+    assert (
+        Explorer(synthetic(), atoms="nglview", unfolded=True).viewer is not None
+        and widget.viewer is None
+    )
     with pytest.raises(ValueError, match="atoms="):
         Explorer(synthetic(), atoms="ngl")

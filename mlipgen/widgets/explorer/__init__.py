@@ -2,7 +2,7 @@
 
 from .data import ExplorerData, Setting
 
-__all__ = ["Explorer", "ExplorerData", "Setting", "explorer_data"]
+__all__ = ["Explorer", "ExplorerData", "Setting", "explorer_data", "fit_setting"]
 
 
 def __getattr__(name):
@@ -14,4 +14,8 @@ def __getattr__(name):
         from .builder import explorer_data
 
         return explorer_data
+    if name == "fit_setting":
+        from .fits import fit_setting
+
+        return fit_setting
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

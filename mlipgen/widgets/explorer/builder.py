@@ -12,9 +12,20 @@ import numpy as np
 from ...crystals import Supercell, build_defect
 from ...experiments.study import Study
 from ...generalisation import measure
-from ...learning import WEIGHTS, fitted_model, nested_basis, parse_kinds
+from ...learning import WEIGHTS, parse_kinds
+from ...rates import ROWS, predicted_rates
 from .data import ExplorerData, Setting
-from .factors import near_atoms, observation_blocks, responses, shell_factors, stiffness
+from .factors import (
+    held_out_blocks,
+    near_atoms,
+    responses,
+    shell_factors,
+    stiffness,
+    training_blocks,
+)
+from .fits import model_of, nested_order
+from .in_page import LIMITS as RELAXATION_LIMITS
+from .in_page import can_relax, relaxation_data
 
 #: The limits of the verdict: stiffness mismatch on the tested modes, predicted error as a fraction
 #: of |D ubar|.
@@ -66,14 +77,16 @@ ERRORS = [
         "held out: the crystal compressed and dilated by 1 % of its volume",
     },
 ]
-PYTHON = """from mlipgen.experiments import Study
+PYTHON = """from mlipgen.experiments.study import Study
 from mlipgen.generalisation import defect_error
+from mlipgen.widgets.explorer import Setting, fit_setting
 
-study = Study({crystal!r}, {defect!r}, cells={cells}, degrees={degrees},
-              test_cell={test_cell}, count={count}, seed={seed}{pair}).prepare()
-fit = study.fit({{cell}}, "{{kinds}}", {{degree}}, weights={{weights}}, ridge={{ridge}})
-error = defect_error(fit.model, study.reference)
-print(error.prediction.linear_geometry, error.measurement.geometry)"""
+study = Study({arguments}).prepare()
+setting = Setting({{setting}})
+error = defect_error(fit_setting(study, setting), study.reference)
+p, m = error.prediction, error.measurement
+print("geometry (Å): linear", p.linear_geometry, "Newton", p.geometry, "relaxed", m.geometry)
+print("energy (eV): Newton", p.energy, "relaxed", m.energy)"""
 
 
 def explorer_data(
@@ -85,6 +98,7 @@ def explorer_data(
     modes=16,
     by_distance=True,
     noise_max=0.1,
+    relax_in_page=True,
     cache=None,
     progress=None,
 ):
@@ -101,6 +115,8 @@ def explorer_data(
     by_distance : bool          also carry the forces weighted by distance (large bases: leave out,
                                 a page holds 1.5 MB)
     noise_max : float           eV/A, the right end of the noise control
+    relax_in_page : bool        let the page relax the defect by itself at every setting; only for
+                                bases and test cells up to `in_page.LARGEST`
     cache : path, optional      read from here if it was built from the same study by the same
                                 sources, else write it
     progress : callable(text)
@@ -127,22 +143,23 @@ def explorer_data(
         modes,
         by_distance,
         noise_max,
+        relax_in_page,
     ]
     if cache is not None and Path(cache).exists():
         data = ExplorerData.unpack(Path(cache).read_text())
         if data.meta["key"] == key:
-            data.relax = _relaxer(prepare, np.array(data.meta["order"]))
+            data.relax = _relaxer(prepare)
             return data
     say("reference and basis")
     prepared = prepare()
     basis, reference = prepared.basis, prepared.reference
     shells = shells or (7 if len(basis) <= 100 else 3)
-    order = _nested_order(basis, study.degrees)
+    order = nested_order(basis, study.degrees)
     arrays, factors = {"prior": basis.prior[order]}, {}
     say("observations")
-    observation_blocks(
-        prepared, order, arrays, factors, ("E", "F", "Fw") if by_distance else ("E", "F")
-    )
+    kinds = ("E", "F", "Fw") if by_distance else ("E", "F")
+    training_blocks(prepared, order, arrays, factors, kinds, study.cells)
+    held_out_blocks(prepared, order, arrays, factors, kinds)
     say("linear response")
     du = responses(prepared, order, arrays)
     shell_info = shell_factors(reference, du, shells, arrays)
@@ -162,32 +179,27 @@ def explorer_data(
         "dimension": crystal.dimension,
         "degrees": list(study.degrees),
         "counts": [len(basis.subset(d)) for d in study.degrees],
+        "cell": crystal.cell.ravel().tolist() if crystal.dimension == 3 else None,
         "cells": [{"size": n, "atoms": len(_defect(prepared, n))} for n in study.cells],
         "test_atoms": len(reference.defect),
         "factors": factors,
         "norm": reference.scale,
-        "limits": LIMITS,
+        "limits": {**LIMITS, **RELAXATION_LIMITS},
         "errors": [e for e in ERRORS if by_distance or e["block"] != "Fw"],
         "shells": shell_info,
         "stiffness": families,
+        "rates": _rates(crystal.dimension),
         "weights": {k: WEIGHTS[k] for k in ("E", "F", "V", "FC")},
         "default": vars(default),
         "noise_unit": "eV/Å",
         "noise_max": noise_max,
         "colour_range": [1e-6, 1e-2],
-        "python": PYTHON.format(
-            crystal=study.crystal,
-            defect=study.defect,
-            cells=study.cells,
-            degrees=study.degrees,
-            test_cell=study.test_cell,
-            count=study.count,
-            seed=study.seed,
-            pair=f", pair={study.pair}" if study.pair != 1 else "",
-        ),
+        "python": PYTHON.format(arguments=_arguments(study)),
         "measured": [],
     }
-    data = ExplorerData(meta, arrays, _relaxer(prepare, order))
+    if relax_in_page and can_relax(prepared):
+        meta["relax"] = relaxation_data(prepared, order, arrays)
+    data = ExplorerData(meta, arrays, _relaxer(prepare))
     for cell, kinds, degree in points:
         say(f"relaxing {kinds}, cell {cell}, degree {degree}")
         setting = _grid_setting(study, cell, kinds, degree)
@@ -198,6 +210,28 @@ def explorer_data(
         own.write_text(data.pack())
         own.replace(cache)
     return data
+
+
+def _rates(dimension):
+    """Exponents of the theory's worst case [geometry, energy], by what is fitted."""
+    names = {"E,F": "F", "E,F,V": "FV", "E,F,FC": "F+FC", "E,F,FC,V": "FV+FC"}
+    return {name: list(predicted_rates(ROWS[row], dimension)) for row, name in names.items()}
+
+
+def _arguments(study):
+    """The study as code: what differs from its defaults, and what the page's numbers hang on."""
+    default, always = Study(), ("cells", "degrees", "test_cell", "count", "seed")
+    own = {k: getattr(study, k) for k in vars(default) if k not in ("crystal", "defect")}
+    own = {k: v for k, v in own.items() if k in always or v != getattr(default, k)}
+    for hidden in ("observations", "potential"):
+        own.pop(hidden, None)
+    lines, texts = [f"{study.crystal!r}, {study.defect!r}"], [f"{k}={v!r}" for k, v in own.items()]
+    for text in texts:
+        if len(lines[-1]) + len(text) > 70:
+            lines.append(text)
+        else:
+            lines[-1] += f", {text}"
+    return ",\n              ".join(lines)
 
 
 def _sources():
@@ -212,14 +246,6 @@ def _defect(prepared, n):
     return build_defect(prepared.study.defect, Supercell(prepared.crystal, n))
 
 
-def _nested_order(basis, degrees):
-    """Columns sorted so that each smaller basis is a prefix."""
-    order = []
-    for degree in degrees:
-        order += [k for k in basis.subset(degree) if k not in set(order)]
-    return np.array(order)
-
-
 def _grid_setting(study, cell, kinds, degree):
     kinds = parse_kinds(kinds)
     weights = {("F" if k == "Fw" else k): float({**WEIGHTS, **study.weights}[k]) for k in kinds}
@@ -227,19 +253,13 @@ def _grid_setting(study, cell, kinds, degree):
 
 
 # ---------------------------------------------------------------------- the truth
-def _relaxer(prepare, order):
+def _relaxer(prepare):
     """relax(data, setting, progress, cancelled): fit, relax on the large domain, and measure."""
 
     def relax(data, setting, progress=None, cancelled=None):
         prepared = prepare()
         edges = [s["edges"][0] for s in data.meta["shells"]] + [np.inf]
-        basis, index = (
-            nested_basis(prepared.basis, setting.degree),
-            prepared.basis.subset(setting.degree),
-        )
-        full, theta = np.zeros(len(order)), data.theta(setting)
-        full[order[: len(theta)]] = theta
-        model = fitted_model(basis, full[index], prepared.potential, prepared.crystal)
+        model = model_of(data, setting, prepared)
         report = None
         if progress is not None:
 

@@ -2,12 +2,10 @@
 
     minimise  sum_b w_b^2 |A_b theta - y_b - sigma xi_b|^2 + ridge^2 |Gamma theta|^2
 
-needs from each observation block only the R-factor of [A_b y_b xi_b]; the predicted geometry error
-is
-|S [theta; 1]|, the predicted energy error  e . [theta; 1] - 1/2 |T [theta; 1]|^2, with S and T
-                                            triangles.
-`ExplorerData.solve` is the reference for the JavaScript in `explorer_solver.js`: same inputs,
-LAPACK instead of loops.
+needs from each observation block only the R-factor of [A_b y_b xi_b].  The predicted geometry error
+is |S [theta; 1]|, the predicted energy error  e . [theta; 1] - 1/2 |T [theta; 1]|^2, with S and T
+triangles.  `ExplorerData.solve` is the reference for page/solver.js and page/predict.js: same
+inputs, LAPACK instead of loops.
 """
 
 import base64
@@ -17,6 +15,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
+
+from .packing import pack_trapezoid, unpack_trapezoid
 
 KINDS = ("E", "F", "V", "FC")
 
@@ -60,60 +60,6 @@ class Setting:
         ]
 
 
-def r_factor(matrix):
-    """R (min(rows, n), n) with R'R = matrix' matrix, by Householder QR; the rows are not needed
-    again.
-    """
-    return qr(np.asarray(matrix, float), mode="economic")[1]
-
-
-def echelon(R, prior, counts, tolerance=1e-13):
-    """An R-factor in steps: first the rows that the smallest basis can fit, then those that the
-    next one adds, then the rest.
-
-    R : (r, K + extra);  prior : (K,), columns are compared after division by it;  counts : sizes of
-                         the nested bases, the last K
-    tolerance : combinations of the functions below this fraction of the largest are rounding, and
-        left out
-
-    Symmetry makes many rows of a crystal's observations dependent: fewer are left.  And a misfit
-    stands in rows that are
-    exactly zero in the basis: next to the rounding of dependent rows, a small ridge would magnify
-    the product of both.
-    """
-    scale = np.linalg.norm(R[:, : len(prior)] / prior, 2) * tolerance
-    if np.linalg.matrix_rank(R[:, : len(prior)] / prior, tol=scale) == len(prior):
-        return R
-    steps, start = [], 0
-    for K in counts:
-        U, s, Vt = np.linalg.svd(R[:, start:K] / prior[start:K])
-        r = int((s > scale).sum())
-        rows = np.column_stack([s[:r, None] * Vt[:r] * prior[start:K], U[:, :r].T @ R[:, K:]])
-        steps.append(np.column_stack([np.zeros((r, start)), r_factor(rows) if r else rows]))
-        R = np.column_stack([np.zeros((len(U) - r, K)), U[:, r:].T @ R[:, K:]])
-        start = K
-    misfit = r_factor(R[:, K:]) if len(R) else R[:, K:]
-    misfit = misfit[
-        np.linalg.norm(misfit, axis=1) > tolerance * np.linalg.norm(np.vstack(steps)[:, K:])
-    ]
-    return np.vstack([*steps, np.column_stack([np.zeros((len(misfit), K)), misfit])])
-
-
-def _pack_trapezoid(R):
-    r, n = R.shape
-    return np.concatenate([R[: min(j + 1, r), j] for j in range(n)])
-
-
-def _unpack_trapezoid(flat, shape):
-    r, n = shape
-    R, start = np.zeros(shape), 0
-    for j in range(n):
-        m = min(j + 1, r)
-        R[:m, j] = flat[start : start + m]
-        start += m
-    return R
-
-
 @dataclass
 class ExplorerData:
     """One crystal and defect: R-factors, predictions, applicability tests and measured points.
@@ -144,7 +90,7 @@ class ExplorerData:
         header, flat, offset = dict(self.meta, arrays={}), [], 0
         for name in sorted(self.arrays):
             a = np.asarray(self.arrays[name], float)
-            data = _pack_trapezoid(a) if name.startswith("R/") else a.ravel()
+            data = pack_trapezoid(a) if name.startswith("R/") else a.ravel()
             header["arrays"][name] = [offset, list(a.shape)]
             flat.append(data)
             offset += data.size
@@ -165,7 +111,7 @@ class ExplorerData:
         arrays = {}
         for name, (offset, shape) in meta.pop("arrays").items():
             if name.startswith("R/"):
-                arrays[name] = _unpack_trapezoid(flat[offset:], shape)
+                arrays[name] = unpack_trapezoid(flat[offset:], shape)
             else:
                 arrays[name] = flat[offset : offset + int(np.prod(shape))].reshape(shape)
         return cls(meta, arrays)
@@ -182,28 +128,21 @@ class ExplorerData:
             raise ValueError(f"degree={degree}: this data holds {self.meta['degrees']}")
         return self.meta["counts"][self.meta["degrees"].index(degree)]
 
-    def theta(self, setting):
-        """Fitted coefficients (K',) of the leading functions, in eV."""
-        if all(cell["size"] != setting.cell for cell in self.meta["cells"]):
-            raise ValueError(
-                f"cell={setting.cell}: this data holds {[c['size'] for c in self.meta['cells']]}"
-            )
+    def theta(self, setting, cells=None):
+        """Fitted coefficients (K',) of the leading functions, in eV.
+
+        cells : sizes of all training cells whose configurations are fitted; default the setting's
+        """
         K = self.count(setting.degree)
         prior, stacked = self.arrays["prior"][:K], []
-        for kind, weight in setting.blocks():
-            name = self.block("train", kind, setting.cell)
-            if name not in self.arrays:
-                raise ValueError(
-                    f"this data holds no training block {kind}: choose forces='uniform', or "
-                    "build it with by_distance=True"
-                )
+        for name, weight in self._chosen(setting, [setting.cell] if cells is None else cells):
             R = self.arrays[name]
             stacked.append(
                 weight * np.column_stack([R[:K, :K] / prior, R[:K, -2] + setting.noise * R[:K, -1]])
             )
         # Large rows first and columns pivoted (Powell and Reid 1969), and one step of refinement by
-        # the corrected seminormal
-        # equations (Björck 1987): then a small ridge is not lost beside large weights.
+        # the corrected seminormal equations (Björck 1987): then a small ridge is not lost beside
+        # large weights.
         stacked.sort(key=lambda rows: -np.abs(rows).max(initial=0.0))
         A = np.vstack([*stacked, np.eye(K, K + 1) * setting.ridge])
         Q, R, pivots = qr(A[:, :K], mode="economic", pivoting=True)
@@ -213,6 +152,23 @@ class ExplorerData:
         theta = np.empty(K)
         theta[pivots] = x
         return theta / prior
+
+    def _chosen(self, setting, cells):
+        """(name, weight) of the training blocks of a fit, those of the crystal once."""
+        known = [cell["size"] for cell in self.meta["cells"]]
+        if unknown := [n for n in cells if n not in known]:
+            raise ValueError(f"cell={unknown[0]}: this data holds {known}")
+        pairs = [
+            (self.block("train", kind, n), weight)
+            for kind, weight in setting.blocks()
+            for n in cells
+        ]
+        if missing := [name for name, _ in pairs if name not in self.arrays]:
+            raise ValueError(
+                f"this data holds no training block {missing[0].split('/')[2]}: choose "
+                "forces='uniform', or build it with by_distance=True"
+            )
+        return list(dict.fromkeys(pairs))
 
     def residual(self, role, kind, setting, theta):
         """Norm of a block's residual in its own unit; held-out labels are clean. None if there is

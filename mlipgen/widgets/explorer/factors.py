@@ -2,8 +2,9 @@
 
 Linear response with the *reference's* Hessian makes the predicted defect error a fixed linear map
 of the parameters:
-    du = H^-1 F theta,   |D du| = |S theta|,   <f, du> = |T theta|^2,   S'S = F'H^-1 D'D H^-1 F,
-                         T'T = F'H^-1 F.
+
+    du = H^-1 F theta,     |D du| = |S theta|,              <f, du> = |T theta|^2,
+                           S'S = F'H^-1 D'D H^-1 F,         T'T = F'H^-1 F.
 """
 
 import numpy as np
@@ -14,24 +15,44 @@ from ...equilibrium import landscape
 from ...learning import held_out_set, training_set
 from ...potentials import force_constants
 from ...potentials.derivatives import CHUNK, STEP
-from .data import echelon, r_factor
+from .packing import echelon, r_factor
 
 
 # ---------------------------------------------------------------------- the fit
-def observation_blocks(prepared, order, arrays, factors, kinds):
-    """R-factors of [A y xi] of every kind: training ones per cell, held-out ones of other rattles,
-    strains and volumes.
-    """
-    study, prior = prepared.study, arrays["prior"]
-    counts = [len(prepared.basis.subset(d)) for d in study.degrees]
-    where = (prepared.potential, prepared.crystal, study.defect)
+def training_blocks(prepared, order, arrays, factors, kinds, cells):
+    """R-factors of [A y xi] of every kind: of each training cell, and once of the crystal."""
+    study = prepared.study
+    store = _storing(prepared, order, arrays, factors, "train")
+    for n in cells:
+        observations = training_set(*_where(prepared), n, study.count, study.seed)
+        store(n, observations, np.random.default_rng([study.seed, n]), kinds)
+    store("any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
 
-    def store(role, cell, observations, rng, keep):
+
+def held_out_blocks(prepared, order, arrays, factors, kinds):
+    """The same of other rattles, strains and volumes."""
+    study = prepared.study
+    observations = held_out_set(*_where(prepared), study.largest, study.count, study.seed)
+    store = _storing(prepared, order, arrays, factors, "held")
+    store("any", observations, np.random.default_rng(0), (*kinds, "V", "FC"))
+
+
+def _where(prepared):
+    return prepared.potential, prepared.crystal, prepared.study.defect
+
+
+def _storing(prepared, order, arrays, factors, role):
+    """Function that reduces observations to R-factors in the arrays."""
+    prior = arrays["prior"]
+    counts = [len(prepared.basis.subset(d)) for d in prepared.study.degrees]
+    models = (prepared.basis, prepared.potential)
+
+    def store(cell, observations, rng, keep):
         draws, parts = {}, {}
         for o in observations:
             if o.kind in keep:
-                rows = o.rows(prepared.basis, prepared.potential)
-                noise = _noise(o, len(rows), (prepared.basis, prepared.potential), rng, draws)
+                rows = o.rows(*models)
+                noise = _noise(o, len(rows), models, rng, draws)
                 own = np.column_stack([rows[:, order], rows[:, -1], noise])
                 parts.setdefault(o.kind, []).append(own)
         for kind, rows in parts.items():
@@ -40,22 +61,13 @@ def observation_blocks(prepared, order, arrays, factors, kinds):
             # root mean square over configurations, as Fit.errors
             factors[name] = 1.0 / np.sqrt(len(rows))
 
-    for n in study.cells:
-        observations = training_set(*where, n, study.count, study.seed)
-        store("train", n, observations, np.random.default_rng([study.seed, n]), kinds)
-    store("train", "any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
-    store(
-        "held",
-        "any",
-        held_out_set(*where, max(study.cells), study.count, study.seed),
-        np.random.default_rng(0),
-        (*kinds, "V", "FC"),
-    )
+    return store
 
 
 def _noise(o, count, models, rng, draws):
     """One noise draw in the units of the observation: sigma eV/A on forces, sigma eV on energies
-    and virials, sigma eV/A^2 on force constants, each carried through the observation's own weights.
+    and virials, sigma eV/A^2 on force constants, each carried through the observation's own
+    weights.
     """
     if o.kind == "F":
         draws[id(o.configuration)] = rng.standard_normal(count)

@@ -1,8 +1,8 @@
 """The explorer: fit a potential and see its defect error change while a slider moves.
 
-On a static page the JavaScript solves the fit from shipped R-factors (`explorer_data`); with a
-kernel the same widget
-also refits and really relaxes the defect at any setting of the controls.
+On a static page the JavaScript solves the fit from shipped R-factors (`explorer_data`) and, when
+the controls rest, relaxes the defect with the fitted potential; with a kernel the same widget also
+refits and relaxes in Python.
 """
 
 import threading
@@ -15,23 +15,59 @@ from ipywidgets import widget_serialization
 from .data import ExplorerData, Setting
 
 HERE = Path(__file__).parent
-# In the order of use; they share one scope, because anywidget takes one module as a string.
-SCRIPTS = (
-    "dom.js",
-    "unpack.js",
-    "solver.js",
-    "predict.js",
-    "state.js",
-    "chart.js",
-    "canvas.js",
-    "viewer.js",
-    "controls.js",
-    "results.js",
-    "figures.js",
-    "atoms.js",
-    "kernel.js",
-    "explorer.js",
+# In the order of use.  Those of the page share one scope, because anywidget takes one module as a
+# string; those that relax share the scope of a function, whose text is a worker's program as well.
+PAGE = (
+    "dom",
+    "unpack",
+    "solver",
+    "predict",
+    "state",
+    "chart",
+    "figure",
+    "comparison",
+    "distances",
+    "canvas",
+    "viewer",
+    "atoms",
+    "controls",
+    "verdict",
+    "results",
+    "kernel",
+    "relaxation",
+    "layout",
+    "explorer",
 )
+RELAX = (
+    "fields",
+    "neighbours",
+    "base",
+    "ace",
+    "hessian",
+    "green",
+    "response",
+    "descent",
+    "problem",
+    "worker",
+)
+STYLE = ("frame", "controls", "results", "charts")
+EXPORTS = "ACE, Geometry, Hessian, LatticeGreen, Neighbours, Problem, inverse3, listen, shortest"
+
+
+def _scripts(folder, names):
+    """The text of some modules, a quarter shorter without comments and indentation."""
+    text = "\n".join((HERE / folder / f"{name}.js").read_text("utf-8") for name in names)
+    lines = (line.strip() for line in text.splitlines())
+    comment = ("//", "/**", "* ", "*/")
+    return "\n".join(x for x in lines if x not in ("", "*") and not x.startswith(comment))
+
+
+def _module():
+    """The widget's JavaScript, one module."""
+    relaxation = (
+        f"function relaxation() {{\n{_scripts('relax', RELAX)}\nreturn {{ {EXPORTS} }};\n}}"
+    )
+    return f"{relaxation}\n{_scripts('page', PAGE)}"
 
 
 class Cancelled(Exception):
@@ -62,16 +98,18 @@ class Explorer(anywidget.AnyWidget):
         on_relax(data, setting, progress, cancelled) -> dict(geometry=, energy=, shells=, note=)
         progress(fraction or None, text) reports; cancelled() turns true when the reader gave up.
         Default: `data.relax` where the builder provided it, else no button.
-    controls : sequence of "cell", "observations", "degree", "ridge", "noise"; default all
-    chart : (y, x)          first chart: y "geometry" or "energy", x "cell", "observations" or
-                            "degree"
-    setting : dict          starting setting where it differs from the data's default, e.g. {"cell":
-                            4}
-    atoms : True, False or "nglview"   the atoms near the defect: on a small canvas of the page, not
-                                       at all, or in
-        nglview's viewer (needs nglview).  See `viewer` below.
+    controls : sequence of "cell", "observations", "degree", "ridge", "noise"; default all.  The
+        first two stand beside the picture, the others unfold
+    question : str          what the reader is to find out, above the picture; default: by controls
+    unfolded : bool         begin with everything shown
+    chart : (y, x)          the picture: y "geometry" or "energy", x "cell", "observations" or
+        "degree"
+    setting : dict          starting setting where it differs from the data's default, e.g.
+        {"cell": 4}
+    atoms : True, False or "nglview"   the atoms around the defect: on a small canvas of the page,
+        not at all, or in nglview's viewer (needs nglview).  See `viewer` below.
     name : str              letters and digits; start of the URL fragment (several explorers on a
-                            page need several names)
+        page need several names)
 
     Attributes
     ----------
@@ -79,24 +117,16 @@ class Explorer(anywidget.AnyWidget):
     measured : list of dict relaxations done on request
     viewer : nglview.NGLWidget or None
         The viewer shown with atoms="nglview".  How it follows the controls without a kernel: the
-        viewer is created
-        empty and travels as a child of this widget; the page asks the widget manager (html-manager
-        or JupyterLab, the
-        same call) for its model and shows a view of it in the place of the canvas.  Nothing else is
-        shipped: the atoms come
-        from the data's "near/positions", and at every event the page computes their displacement
-        errors from "near/U",
-        writes log10(error / Å) into the atoms' b-factors and lets NGL colour by b-factor (viridis)
-        over the fixed range
-        meta["colour_range"]; grey where the prediction does not apply.  Size therefore limits the
-        number of atoms, at
-        24 (K + 1) bytes each for K functions before compression, not the picture.  With a kernel
-        nglview's own Python
-        interface works on it too.
+        viewer is created empty and travels as a child of this widget; the page asks the widget
+        manager (html-manager or JupyterLab, the same call) for its model and shows a view of it in
+        the place of the canvas.  Nothing else is shipped: at every event the page computes the
+        atoms' displacement errors, writes log10(error / Å) into their b-factors and lets NGL colour
+        by b-factor (viridis) over three decades; grey where the prediction does not apply.  With a
+        kernel nglview's own Python interface works on it too.
     """
 
-    _esm = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    _css = HERE / "explorer.css"
+    _esm = _module()
+    _css = "\n".join((HERE / "style" / f"{name}.css").read_text("utf-8") for name in STYLE)
     payloads = traitlets.List(traitlets.Unicode()).tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
     name = traitlets.Unicode("explorer").tag(sync=True)
@@ -112,6 +142,8 @@ class Explorer(anywidget.AnyWidget):
         *,
         on_relax=None,
         controls=None,
+        question=None,
+        unfolded=False,
         chart=("geometry", "cell"),
         setting=None,
         atoms=True,
@@ -132,6 +164,9 @@ class Explorer(anywidget.AnyWidget):
         if atoms not in (True, False, "nglview"):
             raise ValueError(f"atoms={atoms!r}: choose True, False or 'nglview'")
         options = {"chart": {"y": chart[0], "x": chart[1]}, "atoms": bool(atoms)}
+        options["unfolded"] = bool(unfolded)
+        if question:
+            options["question"] = str(question)
         if controls is not None:
             options["controls"] = list(controls)
         if setting:

@@ -131,30 +131,30 @@ function chosenBlocks(setting) {
   return chosen;
 }
 
-/** The fitted coefficients; what does not depend on the cell (prior, V, FC) is kept. */
-function fitTheta(data, setting) {
+/**
+ * The fitted coefficients, from the configurations of one cell size or of several at once.  What
+ * does not depend on the cell (prior, V, FC) is kept for the next fit.
+ */
+function fitTheta(data, setting, cells = [setting.cell]) {
   const { meta, arrays } = data;
   const K = meta.counts[meta.degrees.indexOf(setting.degree)];
-  const chosen = chosenBlocks(setting).map(([kind, w]) => [
-    kind,
-    arrays[blockKey(data, "train", kind, setting.cell)],
-    w,
-  ]);
-  const fixed = chosen.filter(([kind]) => kind === "V" || kind === "FC");
-  const key = JSON.stringify([
-    K,
-    setting.ridge,
-    setting.noise,
-    fixed.map(([kind, , w]) => [kind, w]),
-  ]);
+  const { ridge, noise } = setting;
+  const ofCrystal = (kind) => kind === "V" || kind === "FC";
+  const chosen = chosenBlocks(setting).flatMap(([kind, weight]) => {
+    const wanted = ofCrystal(kind) ? cells.slice(0, 1) : cells;
+    const names = wanted.map((cell) => blockKey(data, "train", kind, cell));
+    return names.map((name) => ({ kind, weight, block: arrays[name] }));
+  });
+  const fixed = chosen.filter(({ kind }) => ofCrystal(kind));
+  const key = JSON.stringify([K, ridge, noise, fixed.map(({ kind, weight }) => [kind, weight])]);
   if (data.cache.key !== key) {
-    const R = priorTriangle(arrays.prior.data, setting.ridge, K);
-    for (const [, block, w] of fixed) mergeBlock(R, K, block, w, setting.noise);
+    const R = priorTriangle(arrays.prior.data, ridge, K);
+    for (const { block, weight } of fixed) mergeBlock(R, K, block, weight, noise);
     data.cache = { key, R };
   }
   const R = data.cache.R.slice();
-  for (const [kind, block, w] of chosen)
-    if (kind !== "V" && kind !== "FC") mergeBlock(R, K, block, w, setting.noise);
-  const terms = chosen.map(([, block, w]) => [block, w, setting.noise]);
-  return refine(R, K, backSubstitute(R, K), terms, arrays.prior.data, setting.ridge);
+  for (const { kind, block, weight } of chosen)
+    if (!ofCrystal(kind)) mergeBlock(R, K, block, weight, noise);
+  const terms = chosen.map(({ block, weight }) => [block, weight, noise]);
+  return refine(R, K, backSubstitute(R, K), terms, arrays.prior.data, ridge);
 }

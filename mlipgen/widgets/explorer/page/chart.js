@@ -4,11 +4,11 @@
  * spec: { title, x: {label, kind: "log"|"category", ticks: [{value, label}], range?}, y: {label},
  *         lines: [{className, points: [{x, y}]}],       y null breaks the line
  *         marks: [{className, shape, x, y, title}], lost: [{x, title}],
- *         slopes: [{x, y, exponent, to, label}], current: x, message }
+ *         slopes: [{x, y, exponent, to, label}], floors: [{y, label}], current: x, message }
  */
 function drawChart(svg, spec) {
   const width = Math.max(260, svg.parentNode.clientWidth || 460);
-  const height = Math.round(Math.min(330, Math.max(230, width * 0.6)));
+  const height = Math.round(Math.min(320, Math.max(190, width * 0.58)));
   const m = { left: 52, right: 14, top: 26, bottom: 42 };
   svg.replaceChildren();
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -95,6 +95,14 @@ function drawChart(svg, spec) {
       y2: bottom,
       class: "mx-current",
     });
+  for (const f of spec.floors ?? []) {
+    if (!positive(f.y) || f.y < 10 ** low || f.y > 10 ** high) continue;
+    const y = Y(f.y);
+    svgElement(plot, "line", { x1: m.left, x2: width, y1: y, y2: y, class: "mx-floor" });
+    const below = y + 14 < bottom - 4;
+    const at = { x: width - m.right - 4, y: below ? y + 14 : y - 5, "text-anchor": "end" };
+    svgElement(plot, "text", { ...at, class: "mx-slope-label" }, f.label);
+  }
   for (const s of spec.slopes ?? []) {
     if (!positive(s.y)) continue;
     const end = s.y * (s.to / s.x) ** s.exponent;

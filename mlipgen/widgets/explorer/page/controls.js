@@ -5,13 +5,31 @@ const even = (list) => list.every((x, i) => i < 2 || x - list[i - 1] === list[1]
 const nearest = (list, x) => list.reduce((a, b) => (Math.abs(b - x) < Math.abs(a - x) ? b : a));
 const optionsOf = (meta, key) => (key === "cell" ? meta.cells.map((c) => c.size) : meta.degrees);
 
+const NAMES = [
+  ["E", "energies"],
+  ["E,F", "energies and forces"],
+  ["E,F,V", "energies, forces, virials"],
+  ["E,F,FC", "energies, forces, force constants"],
+  ["E,F,V,FC", "all four"],
+];
+
+const CONTROLS = ["cell", "observations", "degree", "ridge", "noise"];
+/** What a reader may ask, by the two controls that stand beside the picture. */
+const QUESTIONS = {
+  "cell,observations": "How small may the training cell be, and which labels does it need?",
+  "cell,degree": "What limits the defect, the training cell or the basis?",
+  "observations,cell": "Which labels are worth their price?",
+};
+
 class Controls {
   /**
-   * id: prefix of the elements' ids; metas: of the data sets; shown(key): is this control wanted?
-   * on: { change(), select(index), copy(), reset() }; live: the kernel's own controls
+   * id: prefix of the elements' ids; metas: of the data sets; wanted: names of the controls, of
+   * which two stand beside the picture; choices: of the chart; live: the kernel's own controls;
+   * on: { change(), select(index), copy(), reset(), unfold() }
    */
-  constructor({ id, metas, shown, on, live }) {
-    Object.assign(this, { id, on, shown });
+  constructor({ id, metas, wanted, on, choices, live }) {
+    Object.assign(this, { id, on });
+    this.shown = (key) => wanted.includes(key);
     this.cell = this.range("cell", "Training cell size", {}, (x, s) => {
       s.cell = this.fromSlider("cell", x);
     });
@@ -24,8 +42,13 @@ class Controls {
     this.noise = this.range("noise", "Noise", { min: 0, max: 30, step: 1 }, (x, s) => {
       s.noise = x;
     });
+    this.observations = this.observationSet();
     this.kinds = {};
-    const rows = KINDS.map(([kind, name]) => this.observation(kind, name));
+    this.weights = this.group(
+      "Observations and weights",
+      "Fitted to, with weight",
+      KINDS.map(([kind, name]) => this.observation(kind, name)),
+    );
     this.copyButton = h("button", { type: "button", onclick: on.copy }, "Copy as Python");
     this.code = h("pre", {
       class: "mx-code",
@@ -33,30 +56,42 @@ class Controls {
       tabindex: 0,
       "aria-label": "Python call",
     });
-    this.node = h(
-      "form",
-      { class: "mx-controls", "aria-label": "Settings", onsubmit: (e) => e.preventDefault() },
-      this.crystals(metas),
-      this.cell.box,
-      this.group("Observations and weights", "mx-observations", "Fitted to, with weight", rows, [
-        "observations",
-      ]),
-      this.group(
-        "Fit accuracy",
-        "mx-accuracy",
-        "Fit accuracy",
-        [this.degree.box, this.ridge.box, this.noise.box],
-        ["degree", "ridge", "noise"],
-      ),
-      h(
-        "div",
-        { class: "mx-buttons" },
-        this.copyButton,
-        h("button", { type: "button", onclick: on.reset }, "Reset"),
-      ),
+    this.crystal = this.crystals(metas);
+    const first = wanted.slice(0, 2);
+    const boxes = first.map((key) => this[key].box);
+    this.bar = h("div", { class: "mx-bar", role: "group", "aria-label": "Controls" }, ...boxes);
+    this.more = this.unfolding(first, choices, live);
+  }
+
+  /** Everything but the first two controls, and the buttons. */
+  unfolding(first, choices, live) {
+    const rest = ["cell", "degree", "ridge", "noise"].filter(
+      (key) => this.shown(key) && !first.includes(key),
+    );
+    const accuracy = this.group(
+      "Fit accuracy",
+      "Fit accuracy",
+      rest.filter((key) => key !== "cell").map((key) => this[key].box),
+    );
+    const [error, over] = choices;
+    const chart = this.group("Picture", "The picture shows", [
+      h("div", { class: "mx-choices" }, error, h("span", {}, "against"), over),
+    ]);
+    const reset = h("button", { type: "button", onclick: this.on.reset }, "Reset");
+    const more = h(
+      "details",
+      { class: "mx-more" },
+      h("summary", {}, "More controls"),
+      rest.includes("cell") ? this.cell.box : null,
+      this.shown("observations") ? this.weights : null,
+      accuracy.childElementCount > 1 ? accuracy : null,
+      chart,
+      h("div", { class: "mx-buttons" }, this.copyButton, reset),
       this.code,
       live,
     );
+    more.addEventListener("toggle", () => this.on.unfold());
+    return more;
   }
 
   /** A slider; read(value, state) puts its position into the state. */
@@ -68,7 +103,7 @@ class Controls {
     const input = h("input", { type: "range", id: `${this.id}-${key}`, ...attributes, oninput });
     const value = h("span", { class: "mx-value", "aria-hidden": "true" });
     const head = h("div", { class: "mx-head" }, h("label", { for: input.id }, name), value);
-    const box = h("div", { class: "mx-control", hidden: !this.shown(key) }, head, input);
+    const box = h("div", { class: "mx-control" }, head, input);
     return { input, value, box };
   }
 
@@ -121,30 +156,33 @@ class Controls {
     return (this.forcesRow = h("div", { class: "mx-sub" }, label, this.forces));
   }
 
-  crystals(metas) {
-    this.set = h(
-      "select",
-      {
-        id: `${this.id}-set`,
-        "aria-label": "Crystal and defect",
-        onchange: () => this.on.select(Number(this.set.value)),
-      },
-      ...metas.map((meta, i) => h("option", { value: i }, meta.title)),
-    );
-    const label = h("label", { for: this.set.id }, "Crystal and defect");
-    const head = h("div", { class: "mx-head" }, label);
-    return h("div", { class: "mx-control", hidden: metas.length < 2 }, head, this.set);
+  /** The usual sets of observations by name; any other comes from the boxes further down. */
+  observationSet() {
+    const choose = () => {
+      const kinds = input.value.split(",");
+      for (const [kind] of KINDS) this.state.on[kind] = kinds.includes(kind);
+      this.on.change();
+    };
+    const options = NAMES.map(([value, text]) => h("option", { value }, text));
+    this.own = h("option", { value: "own" }, "own choice");
+    const id = `${this.id}-observations`;
+    const input = h("select", { id, onchange: choose }, ...options, this.own);
+    const head = h("div", { class: "mx-head" }, h("label", { for: id }, "Fitted to"));
+    return { input, box: h("div", { class: "mx-control" }, head, input) };
   }
 
-  group(label, kind, caption, children, keys) {
+  crystals(metas) {
+    const onchange = () => this.on.select(Number(this.set.value));
+    const options = metas.map((meta, i) => h("option", { value: i }, meta.title));
+    this.set = h("select", { id: `${this.id}-set`, onchange }, ...options);
+    const label = h("label", { for: this.set.id }, "Crystal and defect");
+    return h("div", { class: "mx-crystal", hidden: metas.length < 2 }, label, this.set);
+  }
+
+  group(label, caption, children) {
     return h(
       "div",
-      {
-        class: `mx-group ${kind}`,
-        role: "group",
-        "aria-label": label,
-        hidden: !keys.some(this.shown),
-      },
+      { class: "mx-group", role: "group", "aria-label": label },
       h("p", { class: "mx-caption" }, caption),
       ...children,
     );
@@ -169,7 +207,7 @@ class Controls {
     }
     this.forcesRow.hidden = !Object.keys(arrays).some((a) => a.startsWith("R/train/Fw"));
     if (this.forcesRow.hidden) state.forces = "uniform";
-    this.noise.box.hidden = !(meta.noise_max > 0) || !this.shown("noise");
+    this.noise.box.hidden = !(meta.noise_max > 0);
     this.show();
   }
 
@@ -205,6 +243,12 @@ class Controls {
     }
     this.forces.value = state.forces;
     this.forces.disabled = !state.on.F;
+    const set = KINDS.map(([k]) => k)
+      .filter((k) => state.on[k])
+      .join();
+    const known = NAMES.some(([value]) => value === set);
+    this.own.hidden = known;
+    this.observations.input.value = known ? set : "own";
   }
 
   /** The Python call: shown below the buttons, and on the clipboard where the browser allows it. */

@@ -17,7 +17,7 @@ const power = (tenths) => 10 ** (tenths / 10);
 const noiseOf = (index, max) => (index === 0 ? 0 : max * 10 ** ((index - 30) / 10));
 const close = (a, b) => (a === 0 || b === 0 ? a === b : Math.abs(Math.log10(a / b)) < 0.02);
 
-/** Slider positions of a data set's default setting: weights in tenths, ridge in quarter decades. */
+/** Slider positions of a data set's default setting: weights in tenths, ridge in quarters of 10. */
 function defaultState(meta, override) {
   const weights = override?.weights ?? meta.default.weights;
   const d = { ...meta.default, ...override, weights };
@@ -100,24 +100,19 @@ function measuredAt(meta, setting) {
   );
 }
 
-/** The library call that reproduces a setting; noise is not part of a study, so it is said. */
+/** The library call that reproduces a setting, noise and all. */
 function pythonCall(meta, setting) {
-  const used = KINDS.map(([k]) => k).filter((k) => setting.weights[k] > 0);
-  const name = (k) => (k === "F" && setting.forces === "distance" ? "Fw" : k);
-  const names = used.map(name);
-  const long = names.filter((k) => k.length > 1);
-  const short = names.filter((k) => k.length === 1).join("");
   const rounded = (x) => Number(x.toPrecision(6));
-  const weights = used.map((k) => `"${name(k)}": ${rounded(setting.weights[k])}`);
+  const used = KINDS.map(([k]) => k).filter((k) => setting.weights[k] > 0);
+  const weights = used.map((k) => `"${k}": ${rounded(setting.weights[k])}`);
   const values = {
     cell: setting.cell,
     degree: setting.degree,
     ridge: rounded(setting.ridge),
-    kinds: [...(short ? [short] : []), ...long].join("+"),
     weights: `{${weights.join(", ")}}`,
+    forces: `"${setting.forces}"`,
+    noise: rounded(setting.noise),
   };
-  const noise = `${setting.noise.toPrecision(3)} ${meta.noise_unit}`;
-  const comment = `# The page also adds noise to the labels: ${noise} times a fixed draw.\n`;
-  const call = meta.python.replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
-  return (setting.noise > 0 ? comment : "") + call;
+  const written = Object.entries(values).map(([key, value]) => `${key}=${value}`);
+  return meta.python.replace("{setting}", () => written.join(", "));
 }

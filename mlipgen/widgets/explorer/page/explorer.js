@@ -19,10 +19,7 @@ class ExplorerView {
     });
     el.append(this.root);
     if (inJupyterLab()) this.root.addEventListener("keydown", (e) => e.stopPropagation());
-    this.onHash = () => {
-      const found = readFragment(this.name, this.metas);
-      if (found) this.apply(found);
-    };
+    this.onHash = () => this.follow();
   }
 
   get metas() {
@@ -33,12 +30,12 @@ class ExplorerView {
     if (!(await this.unpack())) return;
     this.build();
     const setting = defaultState(this.sets[0].meta, this.options.setting);
-    this.apply(readFragment(this.name, this.metas) ?? { index: 0, state: setting });
+    this.apply({ index: 0, state: setting });
     this.root.dataset.state = "ready";
     window.addEventListener("hashchange", this.onHash);
     this.kernel.listen();
-    if (this.model.get("viewer")) this.atoms.openViewer(this.model, () => this.draw());
     this.watch();
+    this.follow();
   }
 
   async unpack() {
@@ -61,31 +58,35 @@ class ExplorerView {
     }
   }
 
-  /** Redraw for another width or theme. */
+  /** Redraw for another width or theme; relax only what is on the screen. */
   watch() {
     this.resize = new ResizeObserver(() => {
       if (this.root.clientWidth === this.width) return;
       this.width = this.root.clientWidth;
-      this.atoms.resize();
       this.draw();
     });
     this.resize.observe(this.root);
     this.theme = new MutationObserver(() => this.atoms.redraw());
     const attributeFilter = ["data-theme"];
     this.theme.observe(document.documentElement, { attributes: true, attributeFilter });
+    this.sight = new IntersectionObserver(([entry]) => {
+      this.visible = entry.isIntersecting;
+      if (this.visible && !this.truth) this.relax();
+    });
+    this.sight.observe(this.root);
   }
 
   dispose() {
     this.atoms?.dispose();
-    this.resize?.disconnect();
-    this.theme?.disconnect();
+    this.relaxation?.dispose();
+    for (const observer of [this.resize, this.theme, this.sight]) observer?.disconnect();
     window.removeEventListener("hashchange", this.onHash);
     this.kernel?.dispose();
   }
 
   build() {
-    const only = this.options.controls; // show a subset in some chapters
-    const { id, model, root } = this;
+    const { id, model, root, options } = this;
+    const wanted = options.controls ?? CONTROLS;
     this.kernel = new Kernel({
       id,
       model,
@@ -96,33 +97,41 @@ class ExplorerView {
         this.update();
       },
     });
+    this.relaxation = new Relaxation((message) => this.learn(message));
+    this.comparison = new Comparison(options.chart, () => this.draw());
     this.controls = new Controls({
       id,
       metas: this.metas,
-      shown: (key) => !only || only.includes(key),
+      wanted,
       on: {
         change: () => this.changed(),
-        select: (index) => this.apply({ index, state: defaultState(this.sets[index].meta) }),
+        select: (index) => this.select(index),
         copy: () => this.controls.copy(pythonCall(this.data.meta, this.setting)),
         reset: () => this.reset(),
+        unfold: () => this.draw(),
       },
+      choices: this.comparison.choices,
       live: this.kernel.node,
     });
     this.results = new Results();
-    this.comparison = new Comparison(this.options.chart, () => this.draw());
     this.distances = new Distances();
     this.atoms = new Atoms();
-    const { verdict, cards, table, print, live } = this.results;
-    const pair = h("div", { class: "mx-pair" }, h("div", {}, this.distances.node), this.atoms.node);
-    const below = [pair, h("div", { class: "mx-figure" }, table), print, live];
-    const body = h(
-      "div",
-      { class: "mx-body" },
-      h("div", { class: "mx-summary" }, verdict, cards),
-      h("div", { class: "mx-side" }, this.controls.node),
-      h("div", { class: "mx-results" }, this.comparison.node, ...below),
-    );
-    this.root.replaceChildren(body);
+    const question = options.question || QUESTIONS[wanted.slice(0, 2).join()];
+    root.replaceChildren(...layOut(this, question ?? "What does this fit do to the defect?"));
+    this.details = root.querySelector(".mx-details");
+    this.details.addEventListener("toggle", () => this.unfolded());
+    this.unfold(Boolean(options.unfolded));
+  }
+
+  unfold(on) {
+    if (on) this.controls.more.open = this.details.open = true;
+  }
+
+  /** The details were opened or closed: nglview needs a place on the page to start. */
+  unfolded() {
+    if (this.details.open && this.model.get("viewer") && !this.atoms.viewer)
+      this.atoms.openViewer(this.model, () => this.draw());
+    this.draw();
   }
 
   /** Show a data set at a state of its controls. */
@@ -135,31 +144,59 @@ class ExplorerView {
     this.update();
   }
 
+  /** To where the address points, if it is a setting of this explorer: show it and scroll there. */
+  follow() {
+    const found = readFragment(this.name, this.metas);
+    if (!found) return;
+    this.apply(found);
+    const { bar } = this.controls;
+    const plain = defaultState(this.data.meta);
+    const hidden = CONTROLS.filter((key) => !bar.contains(this.controls[key].box));
+    const moved = (key) => key !== "observations" && found.state[key] !== plain[key];
+    if (hidden.some(moved)) this.controls.more.open = true;
+    this.root.scrollIntoView({ block: "start" });
+  }
+
+  /** Another crystal and defect, all choices kept that it has as well. */
+  select(index) {
+    const { meta } = this.sets[index];
+    const state = { ...defaultState(meta), ...structuredClone(this.state) };
+    const has = (list, x, other) => (list.includes(x) ? x : other);
+    state.cell = has(
+      meta.cells.map((c) => c.size),
+      state.cell,
+      meta.default.cell,
+    );
+    state.degree = has(meta.degrees, state.degree, meta.default.degree);
+    this.apply({ index, state });
+    this.share();
+  }
+
   reset() {
     const override = this.index === 0 ? this.options.setting : undefined;
     this.apply({ index: this.index, state: defaultState(this.data.meta, override) });
-    this.share(true);
+    this.share();
   }
 
   changed() {
     this.controls.show();
+    this.relaxation.stop();
     this.pending ??= requestAnimationFrame(() => {
       this.pending = null;
       this.update();
-      this.share(false);
+      this.share();
     });
   }
 
-  share(clear) {
+  share() {
     this.model.set("setting", { ...this.setting, dataset: this.index });
     this.model.save_changes();
     if (inJupyterLab()) return;
-    const hash = clear ? "" : fragmentOf(this.name, this.state, this.index);
+    const hash = fragmentOf(this.name, this.state, this.index);
     clearTimeout(this.shareTimer); // browsers limit how often an address may change
     this.shareTimer = setTimeout(() => {
-      const { pathname, search } = window.location;
       try {
-        history.replaceState(history.state, "", hash || pathname + search);
+        history.replaceState(history.state, "", hash);
       } catch {
         /* sandboxed frame */
       }
@@ -173,18 +210,70 @@ class ExplorerView {
     const fitted = Object.keys(this.setting.weights).length > 0;
     this.result = fitted ? solve(data, this.setting) : null;
     const solved = performance.now();
-    this.measured = fitted ? measuredAt(data.meta, this.setting) : undefined;
-    this.results.show({ meta: data.meta, ...this });
+    this.truth = null;
+    this.show();
     this.draw();
     this.root.dataset.solveMs = (solved - begin).toFixed(2);
     this.root.dataset.updateMs = (performance.now() - begin).toFixed(2);
+    this.relax();
+  }
+
+  show() {
+    const { meta } = this.data;
+    this.measured = this.result ? measuredAt(meta, this.setting) : undefined;
+    this.results.show({ meta, ...this });
+    this.root.dataset.relaxation = this.truth?.settled
+      ? "settled"
+      : this.truth
+        ? "running"
+        : "none";
   }
 
   draw() {
     if (!this.setting) return;
     this.comparison.draw(this);
+    if (!this.details.open) return;
     this.distances.draw(this);
-    this.atoms.draw(this.result);
+    this.atoms.resize();
+    this.atoms.draw(this);
+  }
+
+  /** Let the page relax this setting as soon as the controls rest, if it can and is looked at. */
+  relax() {
+    this.relaxation.stop();
+    if (!this.data.meta.relax || !this.result || this.visible === false) return;
+    this.relaxation.start(this.data, this.result.theta);
+  }
+
+  /** A message of the relaxation: its progress, Newton's estimate, the relaxed state, the end. */
+  learn(message) {
+    const { meta } = this.data;
+    this.truth ??= {};
+    const { stage, id, ...news } = message;
+    if (stage) {
+      this.truth.u = message.u ?? this.truth.u;
+      this.results.showProgress(progressOf(message, meta.limits));
+      if (message.u && this.details.open) this.atoms.draw(this);
+      return;
+    }
+    Object.assign(this.truth, news);
+    const state = news.settled ?? news.relaxed;
+    if (state?.kind === "relaxed") {
+      this.truth.u = state.du;
+      const { geometry, energy, shells } = state;
+      this.keep({ ...this.setting, geometry, energy, shells, note: "", here: true });
+    } else if (state)
+      this.keep({ ...this.setting, geometry: null, energy: null, note: "", here: true });
+    this.show();
+    if (state) this.draw();
+  }
+
+  /** A relaxed point of this page, in the place of one at the same setting. */
+  keep(point) {
+    const { measured } = this.data.meta;
+    const old = measuredAt(this.data.meta, this.setting);
+    if (old) measured.splice(measured.indexOf(old), 1, point);
+    else measured.unshift(point);
   }
 }
 
@@ -194,5 +283,5 @@ function render({ model, el }) {
   return () => view.dispose();
 }
 
-export { unpackData, solve, fitTheta, predictDefect, formatNumber };
+export { unpackData, solve, fitTheta, predictDefect, formatNumber, relaxation };
 export default { render };

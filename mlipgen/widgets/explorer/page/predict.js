@@ -44,7 +44,7 @@ function mapped(map, theta) {
   );
 }
 
-/** Extreme eigenvalues of whitened stiffness matrices sum_b theta_b M_b + M_affine; 1 = reference. */
+/** Extreme eigenvalues of whitened stiffnesses sum_b theta_b M_b + M_affine; 1: the reference. */
 function stiffnessRange(array, info, theta) {
   const [count, columns, entries] = array.shape,
     a = array.data,

@@ -1,0 +1,46 @@
+"""What a setting of the page stands for in the library: the fitted model, label noise included."""
+
+import numpy as np
+
+from ...learning import fitted_model, nested_basis
+from .data import ExplorerData
+from .factors import training_blocks
+
+
+def nested_order(basis, degrees):
+    """Columns sorted so that each smaller basis is a prefix."""
+    order = []
+    for degree in degrees:
+        order += [k for k in basis.subset(degree) if k not in set(order)]
+    return np.array(order)
+
+
+def model_of(data, setting, prepared):
+    """The LinearACE that explorer data fit at a setting."""
+    order = np.array(data.meta["order"])
+    basis = nested_basis(prepared.basis, setting.degree)
+    full, theta = np.zeros(len(order)), data.theta(setting)
+    full[order[: len(theta)]] = theta
+    index = prepared.basis.subset(setting.degree)
+    return fitted_model(basis, full[index], prepared.potential, prepared.crystal)
+
+
+def fit_setting(prepared, setting):
+    """The LinearACE of a setting, from the labels themselves: the page's own, its noise as well.
+
+    Parameters
+    ----------
+    prepared : Prepared     of the study behind the page
+    setting : Setting
+    """
+    basis, degrees = prepared.basis, prepared.study.degrees
+    order = nested_order(basis, degrees)
+    arrays = {"prior": basis.prior[order]}
+    training_blocks(prepared, order, arrays, {}, ("E", "F", "Fw"), [setting.cell])
+    meta = {
+        "order": order.tolist(),
+        "degrees": list(degrees),
+        "counts": [len(basis.subset(d)) for d in degrees],
+        "cells": [{"size": setting.cell}],
+    }
+    return model_of(ExplorerData(meta, arrays), setting, prepared)

@@ -1,0 +1,183 @@
+// What a setting gives in numbers: the two errors, estimated and relaxed, and the fit's own errors.
+
+const UNITS = { geometry: "Å", energy: "eV" };
+
+class Results {
+  constructor() {
+    this.verdict = h("div", { class: "mx-verdict", "data-testid": "verdict", "data-value": "" });
+    this.progress = h("progress", { max: 1, value: 0, hidden: true, "aria-label": "Relaxation" });
+    this.out = {};
+    this.cards = h(
+      "div",
+      { class: "mx-cards" },
+      this.card("geometry", "Geometry error"),
+      this.card("energy", "Energy error"),
+    );
+    this.rows = h("tbody");
+    const heads = ["Fit errors", "training", "held out"].map((t) => h("th", { scope: "col" }, t));
+    this.table = h(
+      "table",
+      { class: "mx-table" },
+      h("thead", {}, h("tr", {}, ...heads)),
+      this.rows,
+    );
+    this.live = h("div", { class: "mx-sr", "aria-live": "polite", "aria-atomic": "true" });
+    this.print = h("p", { class: "mx-print" });
+  }
+
+  card(key, title) {
+    const out = (this.out[key] = { note: h("p", { class: "mx-note" }) });
+    const line = (id, mark) => {
+      const term = h("dt", {}, h("i", { class: `mx-key ${mark}` }), h("span"));
+      const value = h("dd", { "data-testid": `${id}-${key}-error`, "data-value": "", class: mark });
+      out[id] = { term, value };
+      return [term, value];
+    };
+    const lines = [
+      ...line("predicted", "linear"),
+      ...line("newton", "newton"),
+      ...line("measured", "measured"),
+    ];
+    return h(
+      "div",
+      { class: "mx-card" },
+      h("p", { class: "mx-title" }, title),
+      h("dl", {}, ...lines),
+      out.note,
+    );
+  }
+
+  put(node, value, text) {
+    node.dataset.value = value === null ? "" : String(value);
+    node.textContent = text;
+    node.classList.toggle("mx-none", value === null);
+  }
+
+  /** result: of `solve`, null where nothing is fitted; measured, truth: of relaxations. */
+  show({ meta, setting, result, measured, truth }) {
+    this.showVerdict(judge({ meta, result, truth }), result);
+    for (const key of ["geometry", "energy"])
+      this.showLines(key, { meta, result, measured, truth });
+    this.out.geometry.note.textContent = this.geometryNote(meta, result, measured, truth);
+    const relaxation = truth?.newton?.relaxation ?? (result?.applies ? result.relaxation : null);
+    this.out.energy.note.textContent =
+      relaxation === null ? "" : `of which relaxation ${formatNumber(relaxation)} eV`;
+    this.rows.replaceChildren(...meta.errors.map((e) => this.row(e, setting, result)));
+    this.print.textContent = this.caption(meta, setting);
+  }
+
+  showVerdict({ state, head, reason }, result) {
+    const node = this.verdict;
+    node.dataset.verdict = state;
+    node.dataset.value = state === "applies" ? String(result.mismatch) : "";
+    node.replaceChildren(h("strong", {}, head), this.progress, h("span", {}, reason));
+    this.progress.hidden = state !== "checking";
+    this.announce(state, head, reason);
+  }
+
+  showProgress(fraction) {
+    this.progress.value = fraction;
+  }
+
+  showLines(key, { meta, result, measured, truth }) {
+    const { predicted, newton, measured: found } = this.out[key];
+    const itself = Boolean(meta.relax) && !truth?.failed;
+    const write = (x) => `${formatNumber(x)}\u202f${UNITS[key]}`;
+    const name = (line, text) => (line.term.lastChild.textContent = text);
+    name(predicted, itself ? "linear" : "predicted");
+    const ok = result !== null && result.applies;
+    this.put(predicted.value, ok ? result[key] : null, ok ? write(result[key]) : "does not apply");
+    for (const node of [newton.term, newton.value]) node.hidden = !itself;
+    name(newton, "Newton");
+    const step = truth?.newton;
+    const value = step?.kind === "ok" ? step[key] : null;
+    const waiting = result === null || step ? "does not apply" : "…";
+    const bar = value !== null && key === "geometry" ? ` ±\u00a0${percent(step.kappa)}` : "";
+    this.put(newton.value, value, value === null ? waiting : write(value) + bar);
+    newton.value.dataset.kappa = value === null ? "" : String(step.kappa);
+    name(found, itself ? "relaxed" : "measured");
+    const has = measured !== undefined && measured.geometry !== null;
+    const pending = itself ? (truth?.settled ? "no minimum" : "…") : "not computed here";
+    const none = measured ? "left the basin" : result === null ? "does not apply" : pending;
+    this.put(found.value, has ? measured[key] : null, has ? write(measured[key]) : none);
+  }
+
+  /** The error as a fraction of the defect's own field, and how well it was predicted. */
+  geometryNote(meta, result, measured, truth) {
+    const has = measured !== undefined && measured.geometry !== null;
+    const estimate = truth?.newton?.kind === "ok" ? truth.newton.geometry : null;
+    const linear = result?.applies ? result.geometry : null;
+    const shown = has ? measured.geometry : (estimate ?? linear);
+    if (shown === null) return measured && !has ? measured.note : "";
+    const percent = `${formatNumber((100 * shown) / meta.norm, 2)} % of the defect’s own |Dū|`;
+    const size = meta.norm > 1e-8 ? `${percent} = ${formatNumber(meta.norm)}\u00a0Å` : "";
+    if (!has || !(measured.geometry > 0)) return size;
+    const ratio = (x) => (x / measured.geometry).toFixed(3);
+    const words = [];
+    if (linear !== null)
+      words.push(
+        meta.relax ? `linear ${ratio(linear)}` : `predicted / measured = ${ratio(linear)}`,
+      );
+    if (estimate !== null) words.push(`Newton ${ratio(estimate)} times the relaxed`);
+    return [size, ...words].filter((s) => s).join("; ");
+  }
+
+  /** One kind of observation: its error on the training data and on data held out. */
+  row(e, setting, result) {
+    const used = setting.weights[e.block === "Fw" ? "F" : e.block] > 0;
+    const cells = ["train", "held"].map((role) => {
+      const value = result === null ? null : result.errors[e.id][role];
+      const id = role === "train" ? `fit-error-${e.id}` : `held-out-error-${e.id}`;
+      const td = h("td", { "data-testid": id });
+      this.put(td, value, value === null ? "–" : formatNumber(value));
+      if (value !== null) td.append(h("small", {}, ` ${e.unit}`));
+      return td;
+    });
+    const [symbol, index] = e.symbol.split("_");
+    const head = h(
+      "th",
+      { scope: "row", title: e.title ?? false },
+      `${e.label} `,
+      h("small", { class: "mx-symbol" }, symbol, h("sub", {}, index ?? "")),
+    );
+    return h("tr", { "data-used": used ? "yes" : "no" }, head, ...cells);
+  }
+
+  /** Read aloud once the reader has stopped and the numbers have settled. */
+  announce(state, head, reason) {
+    clearTimeout(this.speech);
+    if (state === "checking") return;
+    this.speech = setTimeout(() => {
+      const said = ["geometry", "energy"].map((key) => {
+        const { predicted, newton, measured } = this.out[key];
+        const best = newton.value.dataset.value ? newton : predicted;
+        const spoken = (line) => line.value.textContent.split("\u202f")[0];
+        const unit = key === "geometry" ? "ångström" : "electronvolt";
+        const truth = measured.value.dataset.value ? `, relaxed ${spoken(measured)}` : "";
+        return `${key} error ${spoken(best)} ${unit}${truth}`;
+      });
+      this.live.textContent =
+        state === "applies" ? `Predicted ${said.join("; ")}.` : `${head} ${reason}`;
+    }, 500);
+  }
+
+  /** The setting in words, below the figure on paper. */
+  caption(meta, s) {
+    const kinds = KINDS.filter(([k]) => s.weights[k] > 0).map(
+      ([k, name]) => `${name.toLowerCase()} × ${formatNumber(s.weights[k], 2)}`,
+    );
+    return (
+      `${meta.title}. Training cell ${s.cell}, fitted to ${kinds.join(", ") || "nothing"}; ` +
+      `basis degree ${s.degree}, ridge ${formatNumber(s.ridge, 2)}, ` +
+      `noise ${formatNumber(s.noise, 2)} ${meta.noise_unit}. ` +
+      "Lines are predicted to first order, diamonds measured by relaxation."
+    );
+  }
+}
+
+/** The relative error bar kappa in per cent. */
+function percent(kappa) {
+  return kappa < 5e-5
+    ? "<\u202f0.01\u00a0%"
+    : `${formatNumber(100 * kappa, kappa < 0.01 ? 1 : 2)}\u00a0%`;
+}
