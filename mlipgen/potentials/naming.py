@@ -161,10 +161,11 @@ def read_calculators(path: str | Path) -> dict[str, CalculatorSpec]:
         data = {e["name"]: e for e in data}
     if not isinstance(data, dict) or not data:
         raise ValueError(f"{path} holds no calculators: give a mapping of names to entries")
-    return {str(name): _entry(str(name), entry, path) for name, entry in data.items()}
+    return {str(name): calculator_entry(str(name), entry, path) for name, entry in data.items()}
 
 
-def _entry(name, entry, path):
+def calculator_entry(name: str, entry: object, path: str | Path) -> CalculatorSpec:
+    """The calculator of one entry, plain data, of the YAML file at `path`."""
     at = f"entry {name!r} of {path}"
     if not isinstance(entry, dict):
         raise ValueError(f"{at} is {entry!r}: give it module and class_name")

@@ -38,7 +38,9 @@ def residual_parts(step: ForecastStep, defect) -> dict[str, np.ndarray]:
     return {name: r - r.mean(axis=0) for name, r in parts.items()}
 
 
-def budget(candidate, equilibrium, step: ForecastStep, green: LatticeGreen, rtol=1e-3) -> Budget:
+def budget(
+    candidate, equilibrium, step: ForecastStep, green: LatticeGreen, rtol: float = 1e-2
+) -> Budget:
     """The budget of one check cell's forecast, at the candidate's equilibrium."""
     defect = equilibrium.defect
     P, norm = green.for_defect(defect), EnergyNorm(equilibrium)

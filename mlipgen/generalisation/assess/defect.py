@@ -38,7 +38,7 @@ class Settings:
     basin: bool = True
     tolerance: float = 1e-8
     noise: tuple[float, float] = (0.0, 0.0)
-    tell: Callable[[str], None] = field(default=lambda text: None, repr=False)
+    tell: Callable[..., None] = field(default=lambda text, stage=False: None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _in_lattice(pair, defect, equilibrium, which, settings):
 def _compare(pair, defect, equilibrium, which, settings, truths):
     """A Comparison in one kind of lattice, and its Forecast."""
     large = equilibrium.defect
-    settings.tell(f"{large.name}: forecast, {which} lattice")
+    settings.tell(f"{large.name}: forecast, {which} lattice", True)
     found = forecast(
         pair.candidate,
         pair.reference,
@@ -215,7 +215,8 @@ def _compare(pair, defect, equilibrium, which, settings, truths):
     if found.steps:
         green, last = LatticeGreen(pair.candidate, large.homogeneous), found.steps[-1]
         known["geometry"], known["energy"] = _estimates(found, equilibrium, green, settings.noise)
-        known["budget"] = budget(pair.candidate, equilibrium, last, green)
+        if which == settings.lattices[0]:
+            known["budget"] = budget(pair.candidate, equilibrium, last, green)
         known["shells"] = distance_shells(equilibrium, last)
         known["largest"] = float(np.linalg.norm(last.du, axis=1).max())
     if truths is not None:

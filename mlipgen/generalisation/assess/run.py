@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -20,15 +21,24 @@ from .words import verdict_in_words
 RELAXED = 0.1
 
 
+def silent(text: str, stage: bool = False) -> None:
+    """Nobody is told."""
+
+
+def stages(defects: int, lattices: int = 2) -> int:
+    """How many stages an assessment has."""
+    return 6 + defects * (1 + lattices)
+
+
 class Ledger:
     """What a reference is asked for, by purpose; a site potential's derivatives cost no calls."""
 
-    def __init__(self, model, tell: Callable[[str], None]):
+    def __init__(self, model: Any, tell: Callable[..., None]):
         self.model, self.tell, self.rows = model, tell, []
 
     @contextmanager
     def purpose(self, text: str):
-        self.tell(text)
+        self.tell(text, True)
         before = self._count()
         yield
         calls, atoms = (b - a for a, b in zip(before, self._count()))
@@ -55,7 +65,7 @@ def assess(
     scan: int = 40,
     despite: bool = False,
     shopping: Callable | None = None,
-    tell: Callable[[str], None] | None = None,
+    tell: Callable[..., None] | None = None,
 ) -> Assessment:
     """Assess a candidate against a reference that is asked on small cells only.
 
@@ -76,7 +86,7 @@ def assess(
                                 calculation each
     despite : bool              go on although a check failed; the report says so
     shopping : callable         what to label next, a `shopping.Shop`
-    tell : callable             told what is being done
+    tell : callable             told what is being done, and whether that is one of the `stages`
 
     Returns
     -------
@@ -87,20 +97,20 @@ def assess(
     ValueError      for models of different elements, a crystal that does not exist, a check that
                     failed
     """
-    tell = tell or (lambda text: None)
+    tell = tell or silent
     ledger = Ledger(reference, tell)
     pair = _crystals(candidate, reference, structure, lattice_constant, ledger)
     domain_cells = list(same_defect(defects[0], pair.own, domain).homogeneous.n)
     _require_growing(pair, checks, domain)
     flights = [None, None]
     if check_calculators:
-        tell("checking the candidate")
+        tell("checks of the candidate", True)
         cells = [same_defect(defects[0], c, checks[0]) for c in (pair.own, pair.target)]
         flights[0] = _flight(candidate, cells[0], scan, despite, tell)
-        with ledger.purpose("preflight"):
+        with ledger.purpose("checks of the reference"):
             flights[1] = _flight(reference, cells[1], scan, despite, tell)
     lattices = lattices[:1] if pair.same_lattice else lattices
-    with ledger.purpose("stress, elastic constants, force constants"):
+    with ledger.purpose("perfect crystals"):
         facts = [
             model_facts(model, crystal, pair.target, flight)
             for model, crystal, flight in zip(
@@ -128,7 +138,7 @@ def assess(
             found.append(assess_defect(pair, defect, settings))
         if not isinstance(reference, CalculatorModel):
             ledger.rows.append(_small_cells(found[-1].section))
-    tell("shopping list")
+    tell("shopping list", True)
     sections = [f.section for f in found]
     question = Question(
         symbol=pair.own.symbol,
@@ -160,14 +170,14 @@ def _crystals(candidate, reference, structure, lattice_constant, ledger):
             "both must be for one element"
         )
     structure = structure or candidate.structure
-    ledger.tell("lattice constants")
+    ledger.tell("lattice constant of the candidate", True)
     own = _equilibrium(candidate, structure, None, "candidate")
     if lattice_constant is None:
-        with ledger.purpose("lattice constant"):
+        with ledger.purpose("lattice constant of the reference"):
             target = _equilibrium(reference, structure, own.a, "reference")
         return Pair(candidate, reference, own, target)
     target = Crystal(reference.symbol, structure, lattice_constant)
-    with ledger.purpose("stress"):
+    with ledger.purpose("stress of the reference"):
         stress = pressure(reference, target)
     if abs(stress) > RELAXED:
         raise ValueError(
