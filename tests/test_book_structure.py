@@ -15,7 +15,7 @@ HIDDEN = {"hide-input", "remove-input", "remove-cell", "hide-cell"}
 CHECKED = "nbval-check-output"
 # Chapters that still stand as they were before `mlipgen.notebook`; the list only gets shorter.
 EARLIER = (
-    "06", "07", "08", "09", "10", "11",
+    "07", "08", "09", "10", "11",
 )  # fmt: skip
 PHYSICS = re.compile(r"\b(fit|relax|predict|measure|defect_error|training_set)\(")
 

@@ -210,6 +210,15 @@ def test_numbers_stand_to_the_right():
     assert [c == " ---: " for c in rule.split("|")[1:-1]] == [0, 1, 1, 1, 0, 1, 0]
 
 
+def test_a_shaded_table_is_darker_for_larger_numbers():
+    columns = {"set": ["E", "<b>"], "a": [1e-6, 0.0], "b": [1e-3, 50.0]}
+    markup = notebook.shaded(columns, limits=(1e-6, 1), digits=2)._repr_html_()
+    assert [float(a) for a in re.findall(r"rgba\([^)]*, ([\d.]+)\)", markup)] == [0, 0.25, 0, 0.5]
+    rows = ET.fromstring(markup).findall(".//tbody/tr")
+    assert [[c.text for c in r] for r in rows] == [["E", "10⁻⁶", "0.001"], ["<b>", "0", "50"]]
+    assert rows[0][0].get("scope") == "row"
+
+
 def test_bars_of_a_measure_do_not_split_the_table():
     text = notebook.table({"|Dū|": ["a | b"], "set": ["EF"]})._repr_markdown_()
     assert text.splitlines()[0] == r"| \|Dū\| | set |" and r"a \| b" in text

@@ -99,6 +99,79 @@ def test_page_in_the_dark_on_a_phone(open_page, path):
         assert page.evaluate(CONTRAST) == []
 
 
+# Formulas and visible code: [what, how far beyond their box, text], and how they are cut vertically.
+OVERFLOW = """() => {
+  const seen = [...document.querySelectorAll('article mjx-container, article .cell_input pre')]
+    .filter((e) => e.checkVisibility());
+  const right = document.querySelector('article').getBoundingClientRect().right + 1;
+  return seen.flatMap((e) => {
+    const formula = e.matches('mjx-container'), display = e.getAttribute('display') === 'true';
+    const beyond = e.getBoundingClientRect().right - right;
+    const wide = formula && !display ? (e.closest('table, [data-scrolls]') ? 0 : beyond)
+      : e.scrollWidth - e.clientWidth;
+    const cut = formula && display ? e.scrollHeight - e.clientHeight : 0;
+    const scrolls = e.tabIndex === 0 && getComputedStyle(e).overflowX === 'auto'
+      && e.hasAttribute('data-more');
+    const size = formula ? parseFloat(getComputedStyle(e).fontSize) : 0;
+    return [{ formula, wide, cut, scrolls, size, text: e.textContent.slice(0, 60) }];
+  });
+}"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_formulas_and_code_fit_the_page(open_page, path):
+    """On a screen nothing is wider than its place; on a phone what is wider says so and scrolls."""
+    for e in open_page(path).evaluate(OVERFLOW):
+        assert e["wide"] <= 1 and e["cut"] <= 2, e
+    for e in open_page(path, width=360, height=740).evaluate(OVERFLOW):
+        assert e["cut"] <= 2, e
+        assert e["wide"] <= 1 or e["scrolls"], e
+        assert not e["formula"] or e["size"] >= 10, e
+
+
+def figures(page):
+    """(font size in pixels on the screen, text) of every label of the static figures."""
+    return page.evaluate("""() => [...document.querySelectorAll('.mlip-figure svg text')]
+      .filter((t) => t.checkVisibility() && t.textContent.trim()).map((t) => {
+        const svg = t.ownerSVGElement, styled = t.querySelector('tspan') ?? t;
+        const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+        return [parseFloat(getComputedStyle(styled).fontSize) * scale, t.textContent]; })""")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_figures_can_be_read_and_follow_the_theme(open_page, path):
+    phone = open_page(path, width=360, height=740, scheme="dark")
+    if not phone.locator(".mlip-figure").count():
+        return
+    small = [label for label in figures(phone) if label[0] < 9]
+    assert not small, small
+    ink = "getComputedStyle(document.querySelector('.mlip-figure svg text')).fill"
+    wide = open_page(path)
+    assert [label for label in figures(wide) if label[0] < 9] == []
+    assert phone.evaluate(ink) != wide.evaluate(ink), "dark ink on a dark page"
+
+
+@pytest.mark.parametrize("path", ["book/01_the_puzzle.html", "book/02_crystals_and_defects.html"])
+def test_nglview_leaves_the_wheel_to_the_page_and_takes_the_keys(open_page, path):
+    page = open_page(path)
+    view = page.locator(".mlip-view")
+    view.wait_for()
+    assert len(view.get_attribute("aria-label")) > 80 and view.get_attribute("tabindex") == "0"
+    view.scroll_into_view_if_needed()
+    box, before = view.bounding_box(), page.evaluate("scrollY")
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, 100)
+    page.wait_for_function("y => scrollY === y + 100", arg=before)
+    page.mouse.move(0, 0)
+    view.focus()
+    for keys in (["ArrowRight"] * 4, ["+"] * 6):
+        picture = view.screenshot()
+        for key in keys:
+            page.keyboard.press(key)
+        page.wait_for_timeout(1500)  # software WebGL draws when it has time
+        assert view.screenshot() != picture, keys
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_links_inside_the_book_lead_somewhere(open_page, html, path):
     page = open_page(path)

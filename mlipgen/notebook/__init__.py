@@ -11,6 +11,8 @@ and then writes, wherever it needs them (`note` in cells tagged `remove-cell`):
 
     table({"fitted to": ["E", "EF"], "geometry error (%)": [11.2, 0.34]})  # last in its cell
 
+    shaded({"fitted to": ["E", "EF"], "error": [1e-5, 0.1]}, limits=(1e-6, 1))  # a map of numbers
+
     with figure("Errors against cell size: EF falls, E does not.", panels=2) as (left, right):
         left.loglog(cells, errors, **look("EF"))  # an observation set looks the same everywhere
         right.loglog(cells, others, **series(0), label="degree 8")  # anything else goes by number
@@ -32,11 +34,11 @@ colours stay as they are named and may vanish in dark mode.  Labels are best wri
 
 from .answers import solver
 from .figures import Picture, figure, ticks
-from .prose import Table, note, number, plus_minus, table
+from .prose import Table, note, number, plus_minus, shaded, table
 from .scene import scene
 from .style import COLOURS, GRID, GUIDE, INK, LOOKS, MUTED, PAPER, look, series
 
 __all__ = [
     "COLOURS", "GRID", "GUIDE", "INK", "LOOKS", "MUTED", "PAPER", "Picture", "Table", "figure",
-    "look", "note", "number", "plus_minus", "scene", "series", "solver", "table", "ticks",
+    "look", "note", "number", "plus_minus", "scene", "series", "shaded", "solver", "table", "ticks",
 ]  # fmt: skip

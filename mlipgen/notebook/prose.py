@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -123,3 +124,50 @@ def table(
     cells = [[cell(header, v) for v in values] for header, values in columns.items()]
     right = [any(_NUMERIC.fullmatch(text) for text in column) for column in cells]
     return Table(list(columns), [list(row) for row in zip(*cells, strict=True)], right)
+
+
+class ShadedTable(Table):
+    """A table whose numbers have a ground, darker the larger they are."""
+
+    def __init__(
+        self, header: list[str], rows: list[list[str]], shades: list[list[float | None]]
+    ) -> None:
+        super().__init__(header, rows, [shade is not None for shade in shades[0]])
+        self.shades = shades
+
+    def _repr_html_(self) -> str:
+        # One orange on both themes' paper; at half strength the page's ink stays readable on it.
+        ground = "text-align: right; background: rgba(179, 74, 0, {:.2f})"
+        lines = "".join(
+            "<tr>"
+            + "".join(
+                f'<th scope="row">{html.escape(text)}</th>'
+                if shade is None
+                else f'<td style="{ground.format(0.5 * shade)}">{html.escape(text)}</td>'
+                for text, shade in zip(row, shades, strict=True)
+            )
+            + "</tr>"
+            for row, shades in zip(self.rows, self.shades, strict=True)
+        )
+        head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in self.header)
+        return (
+            '<div class="pst-scrollable-table-container"><table class="table mlip-shaded">'
+            f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
+        )
+
+
+def shaded(
+    columns: Mapping[str, Sequence[Any]], limits: tuple[float, float], digits: int = 1
+) -> ShadedTable:
+    """A table of numbers over several decades, as a map of them: `limits` are those of the shades,
+    on a logarithmic scale.  Columns of texts are headings."""
+    plain = table(columns, digits=digits)
+    low, high = map(math.log10, limits)
+
+    def shade(value: Any) -> float | None:
+        if isinstance(value, str):
+            return None
+        return min(max((math.log10(max(value, 1e-300)) - low) / (high - low), 0.0), 1.0)
+
+    shades = [list(row) for row in zip(*([shade(v) for v in c] for c in columns.values()))]
+    return ShadedTable(plain.header, plain.rows, shades)
