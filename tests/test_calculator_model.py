@@ -218,7 +218,7 @@ def test_noise_is_measured_and_sets_the_step():
     model = CalculatorModel(Noisy(EAM("W")), "W")
     assert model.noise.force == pytest.approx(1e-4, rel=0.3)
     assert 2e-6 < model.noise.energy < 3e-5  # four draws tell its size only
-    assert model.step == balanced_step(model.noise.force, 100.0) == pytest.approx(0.0144, rel=0.1)
+    assert model.step == balanced_step(model.noise.force, 50.0) == pytest.approx(0.0182, rel=0.1)
     # the table is as good as such forces allow: noise / (step sqrt(2)), and h^2/6 f'''
     _, exact, crystal = models("W", supercell=4)
     a, b = aligned([exact.force_constants(crystal), model.force_constants(crystal)], crystal)
