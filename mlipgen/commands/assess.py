@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +156,14 @@ def _assess(candidate, reference, question, known, out, quiet):
     shop = Shop(training=_training(known, candidate, reference, question["structure"]))
     count = stages(len(question["defects"]), len(question["lattices"]))
     with tqdm(total=count, disable=quiet, unit="stage", leave=False) as bar:
+        shown = [0.0]
 
         def tell(text: str, stage: bool = False) -> None:
             bar.update(int(stage))
-            bar.set_description_str(text[:60].ljust(60))
+            bar.set_description_str(text[:48].ljust(48), refresh=False)
+            if stage or time.monotonic() - shown[0] > 0.2:
+                bar.refresh()
+                shown[0] = time.monotonic()
 
         found = assess(candidate, reference, shopping=shop, tell=tell, **question)
     _write_structures(shop.structures, out / "to_label.xyz")
@@ -208,7 +213,7 @@ def _dry_run(candidate, reference, question, known):
     if not isinstance(reference, CalculatorModel):
         print("The reference is a potential of this library: nothing has to be paid for.")
         return 0
-    inner = getattr(candidate, "calculator")
+    inner = candidate.calculator
     stand_in = CalculatorModel(
         Enlarged(inner if isinstance(candidate, CalculatorModel) else inner()),
         candidate.symbol,

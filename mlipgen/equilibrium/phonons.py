@@ -39,10 +39,8 @@ def band_path(crystal: Crystal, points: int = 120) -> BandPath:
     if d == 2:
         path = crystal.unit.cell.bandpath(npoints=points, pbc=crystal.unit.pbc)
     else:
-        more = {"c": crystal.c} if crystal.structure == "hcp" else {}
-        path = bulk(crystal.symbol, crystal.structure, a=crystal.a, **more).cell.bandpath(
-            npoints=points
-        )
+        cell = bulk(crystal.symbol, crystal.structure, a=crystal.a, c=crystal.c).cell
+        path = cell.bandpath(npoints=points)
     x, ticks, labels = path.get_linear_kpoint_axis()
     # ASE's wave vectors lack the 2 pi, its axis has it
     k = 2 * np.pi * path.cartesian_kpts()[:, :d]

@@ -37,10 +37,10 @@ def compare(old: Assessment, new: Assessment) -> list[Change]:
     before = {e.name: abs(e.candidate / e.reference - 1) for e in old.crystal.elastic}
     for e in new.crystal.elastic:
         a, b = before[e.name], abs(e.candidate / e.reference - 1)
-        text = [f"{100 * x:.2f} % off" for x in (a, b)]
+        text = (f"{100 * a:.2f} % off", f"{100 * b:.2f} % off")
         changes.append(Change("crystal", e.name, *text, _state(a, b, 1e-4, 1e-4)))
     a, b = old.crystal.fc_error, new.crystal.fc_error
-    text = [f"{x:.3g} eV/Å²" for x in (a, b)]
+    text = (f"{a:.3g} eV/Å²", f"{b:.3g} eV/Å²")
     changes.append(Change("crystal", "force constants", *text, _state(a, b, 0.0, 0.0)))
     return changes
 
@@ -52,13 +52,11 @@ def _of_defect(name, before: Comparison, after: Comparison):
         out.append(Change(name, "verdict", before.outcome, after.outcome, state))
     for quantity, form in (("energy", energy), ("geometry", length)):
         a, b = getattr(before, quantity), getattr(after, quantity)
-        text = ["–" if x is None else form(x.value, x.bar) for x in (a, b)]
-        if a is None or b is None:
-            out.append(Change(name, quantity, *text, "not known"))
-            continue
-        bars = [x.bar for x in (a, b)]
-        state = "not known" if None in bars else _state(abs(a.value), abs(b.value), *bars)
-        out.append(Change(name, quantity, *text, state))
+        told = lambda x, form=form: "–" if x is None else form(x.value, x.bar)
+        state = "not known"
+        if a is not None and b is not None and a.bar is not None and b.bar is not None:
+            state = _state(abs(a.value), abs(b.value), a.bar, b.bar)
+        out.append(Change(name, quantity, told(a), told(b), state))
     return out
 
 

@@ -10,8 +10,11 @@ norm <r, G r>^(1/2) and the displacement H_ML^-1 r that it alone would cause.  F
     E_ML - E_ref = -([E_ref - E_ML](x_k) - 1/2 <dK_k p_k, p_k>) - 1/2 <dK p, p> - (gained by du)
 """
 
+from typing import Any
+
 import numpy as np
 
+from ...crystals import Crystal, Defect
 from ...equilibrium import EnergyNorm, LatticeGreen, landscape, linear_response
 from ...equilibrium.farfield import ramp
 from ...failures import NoEquilibrium
@@ -19,12 +22,12 @@ from ..forecast import ForecastStep
 from .defect_sections import Budget, BudgetTerm, DistanceShell
 
 
-def core_radius(crystal) -> float:
+def core_radius(crystal: Crystal) -> float:
     """A; neighbours of a point defect as far as the energy norm's pairs reach."""
     return float(crystal.norm_cutoff)
 
 
-def residual_parts(step: ForecastStep, defect) -> dict[str, np.ndarray]:
+def residual_parts(step: ForecastStep, defect: Defect) -> dict[str, np.ndarray]:
     """The three parts of the residual, (n, d) each, eV/A, by name."""
     correction = step.correction
     chi = ramp(defect.distance(), core_radius(defect.crystal))[:, None]
@@ -39,7 +42,7 @@ def residual_parts(step: ForecastStep, defect) -> dict[str, np.ndarray]:
 
 
 def budget(
-    candidate, equilibrium, step: ForecastStep, green: LatticeGreen, rtol: float = 1e-2
+    candidate: Any, equilibrium: Any, step: ForecastStep, green: LatticeGreen, rtol: float = 1e-2
 ) -> Budget:
     """The budget of one check cell's forecast, at the candidate's equilibrium."""
     defect = equilibrium.defect
@@ -66,7 +69,7 @@ def budget(
     )
 
 
-def distance_shells(equilibrium, step: ForecastStep) -> list[DistanceShell]:
+def distance_shells(equilibrium: Any, step: ForecastStep) -> list[DistanceShell]:
     """Forces and errors by distance from the defect, shells a nearest-neighbour distance wide."""
     defect, norm = equilibrium.defect, EnergyNorm(equilibrium)
     r, width = defect.distance(), defect.crystal.shells[0]

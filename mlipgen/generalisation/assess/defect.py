@@ -66,13 +66,14 @@ def assess_defect(pair: Pair, defect, settings: Settings) -> Found:
     comparisons, main = [], (None, None)
     for which in settings.lattices:
         if equilibrium is None:
-            comparisons.append(Comparison(which, *lost, len(large)))
+            comparisons.append(Comparison(which, lost[0], lost[1], len(large)))
             continue
         try:
             own = _in_lattice(pair, defect, equilibrium, which, settings)
             comparison, found = _compare(pair, defect, own, which, settings, truths)
         except NoEquilibrium as error:
-            comparisons.append(Comparison(which, *_loss(error, "the candidate"), len(large)))
+            outcome, why = _loss(error, "the candidate")
+            comparisons.append(Comparison(which, outcome, why, len(large)))
             continue
         comparisons.append(comparison)
         if len(comparisons) == 1:
@@ -81,7 +82,7 @@ def assess_defect(pair: Pair, defect, settings: Settings) -> Found:
     return Found(section, defect, *main)
 
 
-def _loss(error: NoEquilibrium, who: str):
+def _loss(error: NoEquilibrium, who: str) -> tuple[str, str]:
     """Outcome and reason of a relaxation that failed."""
     kinds = {NotFinite: Outcome.BROKEN, Unstable: Outcome.UNSTABLE}
     return kinds.get(type(error), Outcome.LEFT).value, f"{who}: {error}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def assess(
     pair = _crystals(candidate, reference, structure, lattice_constant, ledger)
     domain_cells = list(same_defect(defects[0], pair.own, domain).homogeneous.n)
     _require_growing(pair, checks, domain)
-    flights = [None, None]
+    flights: list[Preflight | None] = [None, None]
     if check_calculators:
         tell("checks of the candidate", True)
         cells = [same_defect(defects[0], c, checks[0]) for c in (pair.own, pair.target)]
@@ -118,9 +119,9 @@ def assess(
             )
         ]
         crystal = crystal_section(pair)
-    noise = tuple(
-        float(np.hypot(*(getattr(f, name) for f in facts)))
-        for name in ("noise_energy", "noise_force")
+    noise = (
+        float(np.hypot(facts[0].noise_energy, facts[1].noise_energy)),
+        float(np.hypot(facts[0].noise_force, facts[1].noise_force)),
     )
     settings = Settings(
         domain=domain,
@@ -149,17 +150,18 @@ def assess(
         lattices=list(lattices),
         truth=truth,
     )
-    known = {
-        "candidate": facts[0],
-        "reference": facts[1],
-        "question": question,
-        "crystal": crystal,
-        "defects": sections,
-        "ranking": ranking(sections),
-        "shopping": shopping(pair, settings, found) if shopping else None,
-        "asked": ledger.rows,
-    }
-    return Assessment(**known, verdict=verdict_in_words(**known))
+    found_so_far = Assessment(
+        candidate=facts[0],
+        reference=facts[1],
+        question=question,
+        crystal=crystal,
+        defects=sections,
+        ranking=ranking(sections),
+        shopping=shopping(pair, settings, found) if shopping else None,
+        asked=ledger.rows,
+        verdict=[],
+    )
+    return replace(found_so_far, verdict=verdict_in_words(found_so_far))
 
 
 def _crystals(candidate, reference, structure, lattice_constant, ledger):

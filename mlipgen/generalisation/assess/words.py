@@ -1,5 +1,6 @@
 """The verdict in words, the most important first."""
 
+from .assessment import Assessment
 from .defect_sections import Comparison, DefectSection
 from .numbers import cells, energy, length, percent
 
@@ -9,15 +10,14 @@ CLOSE = 0.05
 SMALL = 0.25
 
 
-def verdict_in_words(
-    candidate, reference, question, crystal, defects, ranking, shopping, asked
-) -> list[str]:
+def verdict_in_words(a: Assessment) -> list[str]:
     """Sentences, each of one finding."""
-    out = [_of_checks(facts) for facts in (candidate, reference)]
-    out += [_of_stability(facts) for facts in (candidate, reference)]
-    for section in defects:
+    both, shopping = (a.candidate, a.reference), a.shopping
+    out = [_of_checks(facts) for facts in both]
+    out += [_of_stability(facts) for facts in both]
+    for section in a.defects:
         out += [_of_defect(section), _of_basin(section), _of_cause(section)]
-    out += [_of_ranking(ranking), _of_levels(candidate, reference), _of_elasticity(crystal)]
+    out += [_of_ranking(a.ranking), _of_levels(*both), _of_elasticity(a.crystal)]
     if shopping is not None:
         out.append(_of_shopping(shopping))
     return [text for text in out if text]
