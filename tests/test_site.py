@@ -172,6 +172,25 @@ def test_nglview_leaves_the_wheel_to_the_page_and_takes_the_keys(open_page, path
         assert view.screenshot() != picture, keys
 
 
+@pytest.mark.parametrize("disk", [False, True])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_reference_shows_what_it_refers_to(open_page, disk, scheme):
+    """By mouse and by keyboard, from another page, formulas typeset, in the page's theme."""
+    page = open_page("book/07_the_theorem.html", disk=disk, scheme=scheme)
+    link, preview = page.locator('article a[href$="#def-energy-norm"]'), page.locator(".tippy-box")
+    link.first.hover()
+    preview.wait_for()
+    assert "Each pair is counted from both ends" in preview.inner_text()
+    page.wait_for_selector(".tippy-box mjx-container")
+    ground = "e => getComputedStyle(e).backgroundColor"
+    assert preview.evaluate(ground) == page.locator("body").evaluate(ground)
+    page.mouse.move(0, 0)
+    preview.wait_for(state="detached")
+    page.locator("article a.internal[href*='bibliography']").first.focus()
+    preview.wait_for()
+    assert "Ortner" in preview.inner_text()
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_links_inside_the_book_lead_somewhere(open_page, html, path):
     page = open_page(path)

@@ -50,8 +50,8 @@ def finish():
     from disk; the same id
     for every exercise, solution and theorem of a page; roles that screen readers do not know
     (bibliography) or miss (the
-    sidebar); a front page without a title; static files that changed while no chapter did, which
-    Sphinx does not copy again."""
+    sidebar); hyphens before numbers from cells, which are minus signs; a front page without a
+    title; static files that changed while no chapter did, which Sphinx does not copy again."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
     repeated = re.compile(
@@ -65,9 +65,11 @@ def finish():
         'bd-sidebar">': '<div class="bd-sidebar-primary bd-sidebar" role="complementary" '
         'aria-label="Book">',
     }
+    minus = re.compile(r'(<span class="pasted-text">)-(?=\d)')
     for page in PAGES.rglob("*.html"):
         text = page.read_text()
         repaired = repeated.sub(lambda m: m[1] or m[2], preload.sub("", text))
+        repaired = minus.sub(r"\1−", repaired)
         for old, new in roles.items():
             repaired = repaired.replace(old, new)
         if repaired != text:

@@ -54,6 +54,16 @@ NPM = {
             "LICENSE": "mathjax/LICENSE",
         },
     ),
+    "@popperjs/core": (
+        "2.11.8",
+        "P1st0aksCrn9sGZhp8GMYwBnQsbvAWsZAX44oXNNvLHGqAOcoVxmjZiohstwQ7SqKnbR47akdNi+uleWD8+g6A==",
+        {"dist/umd/popper.min.js": "previews/1.js"},
+    ),
+    "tippy.js": (
+        "6.3.7",
+        "E1d3oP2emgJ9dRQZdf3Kkn0qJgI6ZLpyS5z6ZkY1DF3kaQaBsGZsndEpHwx+eC+tYM41HaSNvNtLx8tU57FzTQ==",
+        {"dist/tippy-bundle.umd.min.js": "previews/2.js"},
+    ),
 }
 # Jupyter front-end modules that Python packages install under <prefix>/share/jupyter/nbextensions.
 NBEXTENSIONS = {"anywidget": "anywidget", "nglview": "nglview-js-widgets"}
@@ -139,6 +149,19 @@ def copy_nbextension(folder):
     (TARGET / folder / "index.js").write_text(text.replace("//# sourceMappingURL=index.js.map", ""))
 
 
+def bundle_previews():
+    """Popper and tippy.js as one script that does not see require.js: both would hand themselves
+    over to it as anonymous modules, which it refuses, instead of setting what sphinx-tippy calls.
+    """
+    folder = TARGET / "previews"
+    parts = [(folder / name).read_text() for name in ("1.js", "2.js")]
+    code = "\n".join(re.sub(r"//# sourceMappingURL=\S+", "", part) for part in parts)
+    (TARGET / "previews.js").write_text(
+        f"(function () {{\nvar define, exports, module;\n{code}\n}}).call(window);\n"
+    )
+    shutil.rmtree(folder)
+
+
 def main():
     pins = {name: entry[:2] for name, entry in NPM.items()}
     pins |= {name: importlib.metadata.version(name) for name in NBEXTENSIONS}
@@ -150,6 +173,7 @@ def main():
     shutil.rmtree(TARGET, ignore_errors=True)
     for package, (version, sha512, wanted) in NPM.items():
         extract(archive(package, version, sha512), wanted)
+    bundle_previews()
     for folder in NBEXTENSIONS.values():
         copy_nbextension(folder)
     stamp.write_text(state)  # last: an interrupted run starts again
