@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from test_explorer import page  # noqa: F401  (a fixture)
 
 from mlipgen.widgets.lookup import LookupFigure, curve, frame
 
@@ -62,3 +63,28 @@ def test_python_can_move_the_slider():
     widget.observe(lambda change: seen.append(change["new"]), "index")
     widget.index = 0
     assert seen == [0]
+
+
+@pytest.mark.parametrize(
+    "labels, control",
+    [(("3.10 Å", "3.17 Å"), "slider"), (("vacancy", "<111> dumbbell"), "combobox")],
+)
+def test_quantities_have_a_slider_and_things_a_select(page, labels, control):
+    """Both are operated by keyboard, named alike, and move the same index."""
+    frames = [frame(label, [curve(label, [1, 2], [1, k + 1])]) for k, label in enumerate(labels)]
+    widget = LookupFigure(frames, slider="Of what", description="d")
+    traits = {"payload": widget.payload, "index": 0}
+    page.evaluate("([s, css, t]) => mount(s, css, t)", [widget._esm, str(widget._css), traits])
+    chooser = page.get_by_role(control, name="Of what")
+    assert page.get_by_role("combobox").count() == (control == "combobox")
+    assert page.locator(".lk-legend").inner_text().strip() == labels[0]
+    if control == "slider":
+        assert chooser.get_attribute("aria-valuetext") == labels[0]
+        chooser.press("ArrowRight")
+    else:
+        chooser.select_option(labels[1])
+    assert page.locator(".lk-legend").inner_text().strip() == labels[1]
+    assert page.evaluate("model.get('index')") == 1
+    assert (
+        json.loads(LookupFigure(frames, description="d", select=False).payload)["select"] is False
+    )

@@ -186,15 +186,21 @@ function table(data, frame) {
   return make("table", {}, make("thead", {}, head), body);
 }
 
+/** What selects a frame: a slider along a quantity, a select among things that have no order. */
+function chooser({ frames, select }, id) {
+  if (!select) return make("input", { type: "range", id, min: 0, max: frames.length - 1, step: 1 });
+  return make("select", { id }, ...frames.map((f, i) => make("option", { value: i }, f.label)));
+}
+
 function render({ model, el }) {
-  const data = JSON.parse(model.get("payload")),
-    id = `lookup-${++count}-${Math.random().toString(36).slice(2, 7)}`;
+  const data = JSON.parse(model.get("payload"));
+  const id = `lookup-${++count}-${Math.random().toString(36).slice(2, 7)}`;
   const names = [...new Set(data.frames.flatMap((f) => f.curves.map((c) => c.name)))];
-  const plot = make("div", { class: "lk-plot" }),
-    legend = make("ul", { class: "lk-legend" });
-  const value = make("output", { class: "lk-value", for: id }),
-    note = make("p", { class: "lk-note", "aria-live": "polite" });
-  const range = make("input", { type: "range", id, min: 0, max: data.frames.length - 1, step: 1 });
+  const plot = make("div", { class: "lk-plot" });
+  const legend = make("ul", { class: "lk-legend" });
+  const value = make("output", { class: "lk-value", for: id });
+  const note = make("p", { class: "lk-note", "aria-live": "polite" });
+  const choose = chooser(data, id);
   const numbers = make(
     "details",
     { class: "lk-numbers" },
@@ -209,9 +215,10 @@ function render({ model, el }) {
   const root = make("figure", { class: "lk" });
   if (data.title) root.append(make("figcaption", {}, data.title));
   if (data.frames.length > 1) {
-    root.append(
-      make("div", { class: "lk-control" }, make("label", { for: id }, data.slider), value, range),
-    );
+    const label = make("label", { for: id }, data.slider);
+    const control = make("div", { class: "lk-control" }, label, choose);
+    if (!data.select) choose.before(value); // a select shows its value itself
+    root.append(control);
   }
   root.append(plot, legend, note, numbers);
   el.append(root);
@@ -221,8 +228,8 @@ function render({ model, el }) {
     data.frames[Math.min(Math.max(model.get("index"), 0), data.frames.length - 1)];
   function show() {
     const frame = current();
-    range.value = String(data.frames.indexOf(frame));
-    range.setAttribute("aria-valuetext", frame.label);
+    choose.value = String(data.frames.indexOf(frame));
+    if (!data.select) choose.setAttribute("aria-valuetext", frame.label);
     value.textContent = frame.label;
     if (note.textContent !== frame.note) note.textContent = frame.note;
     legend.replaceChildren(
@@ -235,8 +242,8 @@ function render({ model, el }) {
     );
     if (numbers.open) numbers.lastChild.replaceChildren(table(data, frame));
   }
-  range.addEventListener("input", () => {
-    model.set("index", Number(range.value));
+  choose.addEventListener("input", () => {
+    model.set("index", Number(choose.value));
     model.save_changes();
     show();
   });

@@ -3,6 +3,7 @@ drawn by the page.
 """
 
 import json
+import re
 from pathlib import Path
 
 import anywidget
@@ -45,12 +46,14 @@ def frame(label, curves, note=""):
 
 
 class LookupFigure(anywidget.AnyWidget):
-    """A line plot with a slider that selects one of several precomputed frames.
+    """A line plot with a slider or a select that chooses one of several precomputed frames.
 
     Parameters
     ----------
     frames : list of `frame(...)`    at least one; with a single frame there is no slider
     slider : str                     what the slider changes, with its unit
+    select : bool                    a select in the place of the slider: for frames without an
+                                     order.  Default: unless every label begins with a number
     title, description : str         heading and text alternative (required: what a reader who
                                      cannot see it should know)
     x, y : str                       axis labels
@@ -66,9 +69,10 @@ class LookupFigure(anywidget.AnyWidget):
 
     Examples
     --------
-    LookupFigure([frame(n, [curve("error", L, e[n], "both")]) for n in sizes], slider="cell size N",
-    x="L (Å)",
-                 y="error (Å)", x_log=True, y_log=True, title="...", description="...")
+    LookupFigure(
+        [frame(n, [curve("error", L, e[n], "both")]) for n in sizes], slider="cell size N",
+        x="L (Å)", y="error (Å)", x_log=True, y_log=True, title="...", description="..."
+    )
 
     Raises
     ------
@@ -87,6 +91,7 @@ class LookupFigure(anywidget.AnyWidget):
         frames,
         *,
         slider="",
+        select=None,
         title="",
         description="",
         x="",
@@ -112,9 +117,12 @@ class LookupFigure(anywidget.AnyWidget):
             low, high = limits or _limits([c[key] for f in frames for c in f["curves"]], log, key)
             axes.append({"label": label, "log": bool(log), "low": float(low), "high": float(high)})
         axes[0]["ticks"] = [[float(value), str(text)] for value, text in x_ticks or ()]
+        if select is None:
+            select = not all(re.match(r"[-−+]?\d", f["label"]) for f in frames)
         payload = {
             "frames": frames,
             "slider": slider,
+            "select": bool(select),
             "title": title,
             "description": description,
             "x": axes[0],

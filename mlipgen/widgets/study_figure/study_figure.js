@@ -133,9 +133,8 @@ function outcome(row, labels) {
 /** Whether the prediction applies. */
 function trust({ verdict }) {
   if (verdict === "applies") return "The prediction, made before relaxing, applies.";
-  const large = verdict.includes("too large");
-  const why = large ? ": the error is too large for a first-order estimate" : "";
-  return `The prediction ${verdict.split(":")[0]}${why}.`;
+  const [head, outcome] = verdict.split(": "); // "does not apply", "not a minimum", reasons
+  return `The prediction ${head}${outcome ? `: ${outcome}` : ""}.`;
 }
 
 function render({ model, el }) {
