@@ -23,7 +23,7 @@ Killed and started again it labels only what is missing.  It refuses to add to a
 provenance.  One process per model: float64 is had by patching packages that fix float32, and stays
 for the rest of the process.  The weights remain those trained in float32; --dtype float64 (two to
 three times the time) is the same model without its rounding, which is 2e-6 eV/A (SevenNet) to
-3e-5 eV/A (CHGNet, DIEP) and 1e-4 eV in 53 atoms of tungsten.
+3e-5 eV/A (CHGNet, DIEP) and up to 5e-4 eV, in 53 atoms of tungsten.
 """
 
 import argparse
