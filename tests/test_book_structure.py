@@ -13,21 +13,11 @@ CHAPTERS = sorted(BOOK.glob("**/*.ipynb"))
 CHAPTERS = [c for c in CHAPTERS if ".ipynb_checkpoints" not in c.parts]
 HIDDEN = {"hide-input", "remove-input", "remove-cell", "hide-cell"}
 CHECKED = "nbval-check-output"
-# Chapters that still stand as they were before `mlipgen.notebook`; the list only gets shorter.
-EARLIER = (
-    "07", "08", "09", "10", "11",
-)  # fmt: skip
 PHYSICS = re.compile(r"\b(fit|relax|predict|measure|defect_error|training_set)\(")
 
 
 def chapters(test):
     return pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)(test)
-
-
-def dressed(test):
-    """Chapters that keep the rules of presentation."""
-    ready = [c for c in CHAPTERS if not c.stem.startswith(EARLIER)]
-    return pytest.mark.parametrize("path", ready, ids=lambda p: p.stem)(test)
 
 
 def listed():
@@ -104,7 +94,7 @@ def test_checked_cells_hold_outputs(path):
         assert cell.outputs, f"checks nothing: {where(path, nb, cell)}"
 
 
-@dressed
+@chapters
 def test_checks_are_out_of_sight(path):
     """The reader sees no assert, no glue, no marker, no test's True or False, no padded print."""
     nb = read(path)
@@ -162,7 +152,7 @@ def test_at_least_three_exercises_each_with_a_solution(path):
     assert "break it" in text.lower(), f'{path.name} has no "break it" exercise'
 
 
-@dressed
+@chapters
 def test_visible_code_is_short(path):
     nb = read(path)
     for cell in code(nb):
@@ -175,7 +165,7 @@ def test_visible_code_is_short(path):
             assert longest <= 75, f"{longest} columns: {where(path, nb, cell)}"
 
 
-@dressed
+@chapters
 def test_exercises_carry_their_difficulty(path):
     """One to three stars before the title of each numbered exercise."""
     opened = r"^[`:]{3,}\{exercise(?:-start)?\} *([^\n]*)\n((?::\w+:[^\n]*\n)*)"
@@ -183,7 +173,7 @@ def test_exercises_carry_their_difficulty(path):
         assert ":nonumber:" in options or re.match(r"★{1,3} \S", title), f"{path.name}: {title}"
 
 
-@dressed
+@chapters
 def test_figures_have_one_look(path):
     """Drawn by `mlipgen.notebook.figure`: SVG in the page, no pictures of pixels."""
     nb = read(path)

@@ -168,7 +168,10 @@ def test_nglview_leaves_the_wheel_to_the_page_and_takes_the_keys(open_page, path
         picture = view.screenshot()
         for key in keys:
             page.keyboard.press(key)
-        page.wait_for_timeout(1500)  # software WebGL draws when it has time
+        for _ in range(120):  # software WebGL draws when it has time
+            if view.screenshot() != picture:
+                break
+            page.wait_for_timeout(250)
         assert view.screenshot() != picture, keys
 
 
