@@ -184,9 +184,13 @@ def test_killed_and_started_again(finished, tmp_path):
     for one, other in zip(without_time(again), without_time(rows)):
         # A kernel that this process compiled and the same kernel read from numba's cache order
         # their fused sums differently: 1e-16, which a fit magnifies by its condition number.
-        assert {k: v if isinstance(v, (str, int)) else None for k, v in one.items()} == {
-            k: v if isinstance(v, (str, int)) else None for k, v in other.items()
+        # So does the number of line searches at the end of a long relaxation.
+        plain = lambda row: {
+            k: v
+            for k, v in row.items()
+            if isinstance(v, (str, int)) and k not in ("force_evaluations", "why", "outcome_why")
         }
+        assert plain(one) == plain(other)
         for key, value in other.items():
             if isinstance(value, float) and key not in ("curvature", "measured_curvature"):
                 assert one[key] == pytest.approx(value, rel=1e-4, abs=1e-9), key

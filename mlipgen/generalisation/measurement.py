@@ -75,7 +75,7 @@ def measure(
             green=reference.green,
             tolerance=tolerance,
             max_move=1.2 * defect.crystal.shells[0],
-            max_evaluations=200,
+            max_evaluations=1000,
             progress=progress,
             saddle="follow",
         )
