@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from ...crystals import minimum_image
-from ...equilibrium import EnergyNorm, LatticeGreen, relax
+from ...crystals import Defect, minimum_image
+from ...equilibrium import EnergyNorm, Equilibrium, LatticeGreen, relax
 from ...failures import LeftBasin, NoEquilibrium, NotFinite, Unstable
 from ..composite import embed, same_defect
 from ..forecast import Forecast, forecast
@@ -88,7 +89,7 @@ def _loss(error: NoEquilibrium, who: str) -> tuple[str, str]:
     return kinds.get(type(error), Outcome.LEFT).value, f"{who}: {error}"
 
 
-def relaxed(candidate, large, settings: Settings, start=None, limit=None):
+def relaxed(candidate: Any, large: Defect, settings: Settings, start: Any = None) -> Equilibrium:
     """The candidate's minimum on the large domain."""
     progress = lambda n, force: settings.tell(f"{large.name}: {n} evaluations, {force:.1e} eV/A")
     return relax(
@@ -97,10 +98,15 @@ def relaxed(candidate, large, settings: Settings, start=None, limit=None):
         start=start,
         tolerance=settings.tolerance,
         max_evaluations=1000,
-        max_move=limit,
+        max_move=_reach(large),
         progress=progress,
         saddle="follow",
     )
+
+
+def _reach(defect):
+    """How far an atom may go: where as many atoms as sites might annihilate, all the way."""
+    return 2 * defect.crystal.a if len(defect) == len(defect.homogeneous) else None
 
 
 def _equilibrium(pair, defect, large, settings):
@@ -119,7 +125,12 @@ def _equilibrium(pair, defect, large, settings):
     coarse = max(1e-3, 5 * settings.noise[1])
     try:
         theirs = relax(
-            pair.reference, small, tolerance=coarse, max_evaluations=200, saddle="ignore"
+            pair.reference,
+            small,
+            tolerance=coarse,
+            max_evaluations=200,
+            max_move=_reach(small),
+            saddle="ignore",
         )
         _a_defect(pair.reference, theirs)
     except NoEquilibrium as error:
@@ -160,9 +171,12 @@ def _from_bare_sites(candidate, large, known, settings):
         return False, f"from the unrelaxed defect: {error}"
     if known is None:
         return False, "from the unrelaxed defect it finds a state of its own"
-    if _same_state(found.positions, known.positions, large):
-        return True, ""
     gap = float(found.site_energies.sum() - known.site_energies.sum())
+    # two dumbbells may be nearer to each other than an atom to its neighbour: energies tell
+    if abs(gap) < NOTHING + settings.noise[0] and _same_state(
+        found.positions, known.positions, large
+    ):
+        return True, ""
     return False, f"from the unrelaxed defect it finds another state, {gap:+.3g} eV from that"
 
 
