@@ -9,8 +9,8 @@ import pytest
 from mlipgen.crystals import Crystal, minimum_image
 from mlipgen.equilibrium import EnergyNorm, LatticeGreen, formation_energy, landscape, relax
 from mlipgen.experiments.study import Study
-from mlipgen.failures import NoEquilibrium, Unstable
-from mlipgen.generalisation import measure
+from mlipgen.failures import NoEquilibrium, SaddleWarning, Unstable
+from mlipgen.generalisation import Outcome, measure
 from mlipgen.generalisation.composite import (
     Composite,
     HarmonicMismatch,
@@ -322,6 +322,24 @@ def test_a_candidate_whose_crystal_is_unstable_is_named():
     stretched = Crystal("W", "bcc", 1.15 * crystal.a)
     with pytest.raises(Unstable, match="unstable under this model"):
         forecast(EAM("W"), EAM("W"), stretched, "vacancy", 5, (3,))
+
+
+def test_a_saddle_point_of_the_candidate_is_refused_however_small_the_error():
+    """A plain relaxation keeps the <111> dumbbell's symmetry; forces, and kappa, do as well."""
+    candidate, reference = EAM("W"), EAM("W", fade=(4.5, 5.5))
+    crystal = Crystal.equilibrium(candidate)
+    saddle = relax(candidate, same_defect("dumbbell-111", crystal, 5), saddle="ignore")
+    for equilibrium in (saddle, relax_with_curvature(candidate, saddle)):
+        f = forecast(
+            candidate, reference, crystal, "dumbbell-111", 5, (4,), equilibrium=equilibrium
+        )
+        assert f.kappa < 0.1 and f.verdict.outcome == Outcome.SADDLE and not f.verdict
+        assert "dumbbell-111 is a saddle point" in f.verdict.why
+
+
+def relax_with_curvature(model, equilibrium):
+    with pytest.warns(SaddleWarning):
+        return relax(model, equilibrium.defect, start=equilibrium.positions, saddle="warn")
 
 
 def test_a_candidate_that_leaves_its_basin_gives_no_forecast():

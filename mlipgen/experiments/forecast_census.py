@@ -1,4 +1,4 @@
-"""How good is the forecast?  A census of fits, each forecast from small cells, relaxed and compared.
+"""How good is the forecast?  A census of fits: forecast from small cells, relaxed and compared.
 
 A fit to n-cells is forecast with check cells of k = n, n + 1, ...; the truth is both models relaxed
 on the large domain.  The forecast knows nothing of it: the candidate relaxes from the reference's
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: The aims at k = n + 2: geometry within a tenth; energy within 15 % or 1 meV.
 GEOMETRY, ENERGY, SMALLEST = 0.10, 0.15, 1e-3
+#: Two relaxations of a candidate closer than this, A, have found the same state.
+SAME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class ForecastStudy(Study):
 
     beyond : tuple of int       check cells of n + `beyond` cells, where they are smaller than the
                                 domain; the candidate was fitted on n-cells
-    variants : tuple of int     degrees at which k = n + 2 is repeated without force constants of the
-                                reference, and with those of displaced atoms in that cell
+    variants : tuple of int     degrees at which k = n + 2 is repeated without force constants of
+                                the reference, and with those of displaced atoms in that cell
     """
 
     beyond: tuple = (0, 1, 2, 3)
@@ -221,3 +223,42 @@ def _plain(row):
     """What JSON knows."""
     numbers = {k: float(v) for k, v in row.items() if isinstance(v, (float, np.floating))}
     return row | {k: v if np.isfinite(v) else None for k, v in numbers.items()}
+
+
+def forecasts(rows: Sequence[dict], beyond: int | None = None) -> list[dict]:
+    """One dict for each check cell of each fit whose measured state is the one that was forecast.
+
+    Keys: those of the row and of the step, and, relative to the forecast |D du|: `off`, of its size
+    from the measured one, and `distance`, of its field; `energy_off`, `energy_moved`, eV;
+    `beyond`, k - n; `system`.
+
+    beyond : only the check cells of n + `beyond`
+    """
+    out = []
+    for row in rows:
+        if row["outcome"] != Outcome.RELAXED or row["gap"] is None or row["gap"] > SAME:
+            continue
+        shared = {k: v for k, v in row.items() if not isinstance(v, (list, dict))}
+        before = None
+        for step in row["steps"]:
+            own = {**shared, **step, "system": f"{row['crystal']} {row['defect']}"}
+            own["beyond"] = step["k"] - row["cell"]
+            own["ratio"] = step["geometry"] / row["measured_geometry"]
+            own["off"] = abs(step["geometry"] - row["measured_geometry"]) / step["geometry"]
+            own["distance"] = step["distance"] / step["geometry"]
+            own["energy_off"] = abs(step["energy"] - row["measured_energy"])
+            own["energy_moved"] = None if before is None else abs(step["energy"] - before)
+            before = step["energy"]
+            if beyond in (None, own["beyond"]):
+                out.append(own)
+    return out
+
+
+def geometry_agrees(point: dict) -> bool:
+    """Is the forecast geometry error within a tenth of the measured one?"""
+    return abs(point["ratio"] - 1) <= GEOMETRY
+
+
+def energy_agrees(point: dict) -> bool:
+    """Is the forecast energy error within 15 % of the measured one, or 1 meV?"""
+    return point["energy_off"] <= max(ENERGY * abs(point["measured_energy"]), SMALLEST)

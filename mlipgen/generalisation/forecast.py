@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..crystals import Crystal, minimum_image
-from ..equilibrium import EnergyNorm, LatticeGreen, linear_response, relax
-from ..failures import NoEquilibrium
+from ..equilibrium import EnergyNorm, LatticeGreen, curvature_at, linear_response, relax
+from ..equilibrium.relaxation import saddle_message
+from ..failures import NoEquilibrium, NotConverged
 from .composite import Composite, Correction, HarmonicMismatch, Tables, same_defect
 from .prediction import KAPPA_LIMIT, SECOND_STEP, basin_radius
 from .verdict import APPLIES, Outcome, Verdict
@@ -188,6 +189,8 @@ def forecast(
             break
     if verdict:
         verdict = judge(steps[-1], crystal)
+    if verdict:
+        verdict = _judge_minimum(candidate, equilibrium, green)
     return Forecast(
         verdict=verdict, steps=tuple(steps), atoms=len(large), scale=norm(equilibrium.u)
     )
@@ -259,6 +262,20 @@ def _rim(composite, correction):
     cells = np.abs(gap @ np.linalg.inv(domain.crystal.cell))
     outside = (cells > (n - 1) / 2 + 1e-6).any(axis=1)
     return np.where(outside[:, None], correction.near.gradient - correction.core.gradient, 0.0)
+
+
+def _judge_minimum(candidate, equilibrium, green):
+    """Is the candidate's state a minimum?  Nothing else here would notice a saddle point."""
+    curvature = equilibrium.curvature
+    try:
+        if curvature is None:
+            curvature = curvature_at(candidate, equilibrium, green).value
+    except NotConverged as error:
+        return Verdict(Outcome.SADDLE, f"not shown to be one: {error}")
+    if curvature > 0:
+        return APPLIES
+    why = f"under the candidate {saddle_message(equilibrium, curvature)}; follow it down first"
+    return Verdict(Outcome.SADDLE, why)
 
 
 def judge(step: ForecastStep, crystal: Crystal) -> Verdict:
