@@ -100,13 +100,20 @@ class Forecast:
 
     @property
     def error_bar(self) -> float:
-        """Of the geometry error, A: what Newton's method and the small cell leave, added."""
-        return (self.kappa + np.nan_to_num(self.moved, nan=np.inf)) * self.geometry
+        """Of du in the energy norm, A, and so of the geometry error: what Newton's method and the
+        small cell leave, added.
+        """
+        return (self.kappa + self.moved) * self.geometry if len(self.steps) > 1 else np.inf
 
     @property
     def energy_bar(self) -> float:
-        """Of the energy error, eV: the change between the last two check cells."""
-        return float(np.nan_to_num(self.energy_moved, nan=np.inf))
+        """Of the energy error, eV: the change between the last two check cells, and what Newton's
+        method leaves of the work along du.
+        """
+        if len(self.steps) < 2:
+            return np.inf
+        last = self.steps[-1]
+        return self.energy_moved + last.kappa * abs(last.energy - last.unrelaxed_energy)
 
 
 def forecast(
@@ -146,7 +153,8 @@ def forecast(
 
     Returns
     -------
-    Forecast
+    Forecast            its verdict is false where the forecast does not apply: kappa is too large,
+                        an atom would leave its place, or the candidate's state is a saddle point
 
     Raises
     ------
