@@ -164,6 +164,7 @@ def test_nglview_leaves_the_wheel_to_the_page_and_takes_the_keys(open_page, path
     page.wait_for_function("y => scrollY === y + 100", arg=before)
     page.mouse.move(0, 0)
     view.focus()
+    page.keyboard.press("Shift")  # from now on with the ring of the keyboard's focus
     for keys in (["ArrowRight"] * 4, ["+"] * 6):
         picture = view.screenshot()
         for key in keys:
@@ -173,6 +174,7 @@ def test_nglview_leaves_the_wheel_to_the_page_and_takes_the_keys(open_page, path
                 break
             page.wait_for_timeout(250)
         assert view.screenshot() != picture, keys
+        assert view.evaluate("e => e === document.activeElement")
 
 
 @pytest.mark.parametrize("disk", [False, True])

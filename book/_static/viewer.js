@@ -75,13 +75,14 @@
   }
 
   document.addEventListener("keydown", (e) => {
-    const view = e.target.classList?.contains("mlip-view") ? e.target : null;
+    const view = e.target.closest?.(".mlip-view");
     if (!view || e.ctrlKey || e.metaKey || e.altKey) return;
     const canvas = view.querySelector("canvas");
     if (e.key in TURNS) turn(canvas, ...TURNS[e.key]);
     else if (e.key in ZOOMS) zoom(canvas, ZOOMS[e.key]);
     else return;
     e.preventDefault();
+    view.focus({ preventScroll: true }); // NGL gives it to its canvas, which has no name
   });
 
   /** Focus and name for each viewer that has appeared; its description stands in the key below. */
