@@ -224,13 +224,10 @@ def _dry_run(candidate, reference, question, known):
     largest = question["checks"][-1]
     domain = largest + 1 if isinstance(largest, int) else tuple(n + 1 for n in largest)
     rehearsed = {**question, "domain": domain, "truth": False, "despite": True}
-    plan = dry_run(
-        lambda model: assess(candidate, model, **rehearsed),
-        reference,
-        stand_in,
-        LabelStore(store) if store.exists() else None,
-    )
+    plan = dry_run(lambda model: assess(candidate, model, **rehearsed), reference, stand_in)
     print(f"{reference.name} would be asked:\n{plan}")
+    if store.exists():
+        print(f"{len(LabelStore(store))} labels are in {store} already: none is asked twice")
     if question["truth"]:
         print("and, for --truth, to relax the defects on the domain")
     return 0

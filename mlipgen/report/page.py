@@ -52,7 +52,7 @@ def report_page(assessment: Assessment, limits: Sequence = ()) -> str:
         limits=limits,
         check_atoms=f"{atoms[0]} to {atoms[-1]}" if atoms else "few",
         forecast=_forecast(a, main),
-        other=_forecast(a, others[0]) if others else {},
+        other=_forecast(a, others[0]) if others else {"rows": []},
         ranking=ranking_rows(a.ranking),
         defects=[_defect(d) for d in a.defects],
         crystal={
@@ -118,7 +118,7 @@ def _basin(name, basin):
 
 def _energy_budget(main):
     if main.budget is None:
-        return {}
+        return {"rows": []}
     parts = main.budget.energy
     rows = [[name, energy(value)] for name, value in parts.items()]
     rows.append(["E(candidate) − E(reference)", energy(sum(parts.values()))])
