@@ -134,7 +134,7 @@ def test_page_relaxes_as_the_library_does(real):
         if (
             p.verdict.outcome == "not a minimum"
         ):  # which way down is chance: equivalent ones lead apart
-            assert settled["saddle"] < 0 and settled["followed"] < 0 and m.followed < 0, setting
+            assert settled["saddle"] < 0 and settled["followed"] < 0, setting
             continue
         if not m.verdict:
             assert settled["kind"] in ("left", "not converged"), setting

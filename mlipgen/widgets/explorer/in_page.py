@@ -76,7 +76,7 @@ def relaxation_data(prepared, order, arrays):
         "rest": reference.dual_norm(rest - rest.mean(axis=0)),
         # as in `measure` and `relax`; the curvature settles more closely, because it is shown
         "leave": 1.2 * float(crystal.shells[0]),
-        "descent": {"memory": 12, "stride": 0.25, "most": 200, "noise": 1e-10},
+        "descent": {"memory": 12, "stride": 0.25, "most": 1000, "noise": 1e-10},
         "follow": {"push": 0.1, "most": 5, "leave": float(crystal.a)},
         "curvature": {"tolerance": 0.01, "floor": 1e-3, "most": 60},
     }

@@ -98,7 +98,8 @@ function drawChart(svg, spec) {
   for (const f of spec.floors ?? []) {
     if (!positive(f.y) || f.y < 10 ** low || f.y > 10 ** high) continue;
     const y = Y(f.y);
-    svgElement(plot, "line", { x1: m.left, x2: width, y1: y, y2: y, class: "mx-floor" });
+    const line = { x1: m.left, x2: width, y1: y, y2: y, "data-value": f.y };
+    svgElement(plot, "line", { ...line, class: "mx-floor" });
     const below = y + 14 < bottom - 4;
     const at = { x: width - m.right - 4, y: below ? y + 14 : y - 5, "text-anchor": "end" };
     svgElement(plot, "text", { ...at, class: "mx-slope-label" }, f.label);

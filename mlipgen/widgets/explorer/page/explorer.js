@@ -69,8 +69,8 @@ class ExplorerView {
     this.theme = new MutationObserver(() => this.atoms.redraw());
     const attributeFilter = ["data-theme"];
     this.theme.observe(document.documentElement, { attributes: true, attributeFilter });
-    this.sight = new IntersectionObserver(([entry]) => {
-      this.visible = entry.isIntersecting;
+    this.sight = new IntersectionObserver((entries) => {
+      this.visible = entries.at(-1).isIntersecting;
       if (this.visible && !this.truth) this.relax();
     });
     this.sight.observe(this.root);
@@ -222,11 +222,9 @@ class ExplorerView {
     const { meta } = this.data;
     this.measured = this.result ? measuredAt(meta, this.setting) : undefined;
     this.results.show({ meta, ...this });
-    this.root.dataset.relaxation = this.truth?.settled
-      ? "settled"
-      : this.truth
-        ? "running"
-        : "none";
+    const { truth } = this;
+    const ended = truth?.failed ? "failed" : truth?.settled ? "settled" : "running";
+    this.root.dataset.relaxation = truth ? ended : "none";
   }
 
   draw() {
@@ -241,7 +239,7 @@ class ExplorerView {
   /** Let the page relax this setting as soon as the controls rest, if it can and is looked at. */
   relax() {
     this.relaxation.stop();
-    if (!this.data.meta.relax || !this.result || this.visible === false) return;
+    if (!this.data.meta.relax || !this.result || !this.visible) return;
     this.relaxation.start(this.data, this.result.theta);
   }
 
