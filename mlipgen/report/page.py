@@ -88,6 +88,7 @@ def _defect(section):
         "basin": _basin(section.name, basin),
         "budget": _energy_budget(main),
         "truth": {"header": TRUTH, "rows": truth_rows(section)},
+        "scene": "",
     }
     if section.scene is not None and section.scene.positions:
         text = json.dumps(scene_data(section.scene)).replace("<", "\\u003c")

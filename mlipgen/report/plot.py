@@ -5,6 +5,7 @@ stay text at any width, and each series is told by dashes and marks as well as b
 """
 
 import math
+import re
 from dataclasses import dataclass, field
 from html import escape
 
@@ -128,7 +129,13 @@ def swatch(series: Series) -> str:
     return f'<svg aria-hidden="true" viewBox="0 0 34 12" class="swatch">{line}{mark}</svg>'
 
 
+def identifier(name: str) -> str:
+    """A name as it may stand in an id."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
 def _svg(name, alt, inside, height=HEIGHT):
+    name = identifier(name)
     return (
         f'<svg role="img" aria-labelledby="{name}" viewBox="0 0 {WIDTH} {height}" class="plot">'
         f'<title id="{name}">{escape(alt)}</title>{inside}</svg>'

@@ -8,6 +8,7 @@ from html import escape
 
 from ..generalisation.assess.defect_sections import Scene
 from ..generalisation.assess.numbers import length
+from .plot import identifier
 
 SIZE = 320
 #: Colours from small to large errors (viridis); the script has the same.
@@ -37,9 +38,10 @@ def scene_svg(name: str, scene: Scene) -> tuple[str, str]:
         f"reference would move them: up to {length(largest)}, at most "
         f"{length(_beyond(scene, 0.5 * reach))} beyond half the picture."
     )
+    own = identifier(f"{name}-scene")
     svg = (
-        f'<svg role="img" aria-labelledby="{name}-scene" viewBox="0 0 {SIZE} {SIZE}"'
-        f' class="scene"><title id="{name}-scene">{escape(alt)}</title>{circles}</svg>'
+        f'<svg role="img" aria-labelledby="{own}" viewBox="0 0 {SIZE} {SIZE}"'
+        f' class="scene"><title id="{own}">{escape(alt)}</title>{circles}</svg>'
     )
     return svg, alt
 
