@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase.calculators.calculator import Calculator
 from ase.units import GPa
 from assess_examples import CHECKS, CRYSTAL, DOMAIN, W, assessed, fitted, training
 
@@ -26,9 +27,24 @@ from mlipgen.generalisation.assess.run import stages
 from mlipgen.generalisation.assess.shopping import Shop
 from mlipgen.generalisation.forecast import forecast
 from mlipgen.learning import Energy, Forces, assemble, fit_blocks
-from mlipgen.potentials import EAM, StillingerWeber, cubic_constants
+from mlipgen.potentials import EAM, CalculatorModel, StillingerWeber, cubic_constants
 
 OWN = Crystal.equilibrium(fitted())
+
+
+class TotalsOnly(Calculator):
+    """A potential's calculator without the energies of atoms."""
+
+    implemented_properties = ["energy", "forces", "stress"]
+
+    def __init__(self, potential):
+        super().__init__()
+        self.inner = potential.calculator()
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        super().calculate(atoms, properties, system_changes)
+        self.inner.calculate(self.atoms.copy())
+        self.results = {k: self.inner.results[k] for k in self.implemented_properties}
 
 
 def comparison(defect, lattices):
@@ -251,6 +267,24 @@ def test_another_state_from_the_unrelaxed_defect_is_found_out():
     assert not same and f"another state, {gap:+.3g} eV from that" in why
     same, why = _from_bare_sites(fitted(), large, None, settings())
     assert not same and "left its basin" in why
+
+
+# Calculators that know totals only
+
+
+def test_a_calculator_without_energies_of_atoms_has_the_same_truth():
+    """Formation energies, prediction and measurement from totals."""
+    model = CalculatorModel(TotalsOnly(W), "W", cutoff=W.cutoff)
+    options = {"domain": 5, "checks": (4,), "lattices": ("reference",), "truth": True}
+    a, b = (
+        assess(fitted(), m, check_calculators=False, lattice_constant=CRYSTAL.a, **options)
+        for m in (model, W)
+    )
+    ours, theirs = a.defects[0], b.defects[0]
+    assert ours.basin.energy == pytest.approx(theirs.basin.energy, abs=1e-7)
+    for name in ("geometry", "energy", "reference_energy", "predicted_energy"):
+        found, wanted = (getattr(d.main.truth, name) for d in (ours, theirs))
+        assert found == pytest.approx(wanted, rel=1e-4, abs=1e-7)
 
 
 # The reference is asked on small cells only

@@ -234,8 +234,13 @@ def formation_energy(potential: Model, equilibrium: Equilibrium) -> float:
     """Energy of a defect relative to as many sites of the model's own crystal, at the reference
     lattice constant, eV.
 
-    Summed over per-site differences: totals of 10^5 atoms lose 1e-10 eV.
+    Summed over per-site differences, for totals of 10^5 atoms lose 1e-10 eV; where the model knows
+    a total only, it is that.
     """
-    return float(
-        (equilibrium.site_energies - equilibrium.defect.crystal.energy_per_atom(potential)).sum()
+    bulk, energies = (
+        equilibrium.defect.crystal.energy_per_atom(potential),
+        equilibrium.site_energies,
     )
+    if len(energies) != len(equilibrium.positions):
+        return float(energies.sum() - len(equilibrium.positions) * bulk)
+    return float((energies - bulk).sum())

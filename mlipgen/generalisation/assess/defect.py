@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...crystals import Defect, minimum_image
-from ...equilibrium import EnergyNorm, Equilibrium, LatticeGreen, relax
+from ...equilibrium import EnergyNorm, Equilibrium, LatticeGreen, formation_energy, relax
 from ...failures import LeftBasin, NoEquilibrium, NotFinite, Unstable
 from ..composite import embed, same_defect
 from ..forecast import Forecast, forecast
@@ -17,7 +17,7 @@ from ..verdict import Outcome
 from .budget import budget, distance_shells
 from .crystal import Pair
 from .defect_sections import Basin, CheckStep, Comparison, DefectSection, Estimate, Scene
-from .truth import Truths, formation_energy_of
+from .truth import Truths
 
 #: Atoms shown of a defect.
 SHOWN = 140
@@ -149,7 +149,7 @@ def _equilibrium(pair, defect, large, settings):
         why="; ".join(filter(None, (why, other))),
         cells=list(small.homogeneous.n),
         calls=theirs.force_evaluations,
-        energy=formation_energy_of(pair.reference, theirs),
+        energy=formation_energy(pair.reference, theirs),
     )
     return found, basin, lost
 
@@ -191,7 +191,7 @@ def _a_defect(model, equilibrium):
     """
     defect = equilibrium.defect
     bare = len(defect) == len(defect.homogeneous)
-    if bare and abs(formation_energy_of(model, equilibrium)) < NOTHING:
+    if bare and abs(formation_energy(model, equilibrium)) < NOTHING:
         raise LeftBasin(
             f"the {defect.name} annihilates: what is left is the perfect crystal; put its parts "
             "further apart"
@@ -222,7 +222,7 @@ def _compare(pair, defect, equilibrium, which, settings, truths):
         equilibrium=equilibrium,
     )
     known = {
-        "formation_energy": formation_energy_of(pair.candidate, equilibrium),
+        "formation_energy": formation_energy(pair.candidate, equilibrium),
         "scale": found.scale,
         "curvature": equilibrium.curvature,
         "steps": [_step(step, pair, defect) for step in found.steps],

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from ...crystals import minimum_image
-from ...equilibrium import EnergyNorm, landscape
+from ...equilibrium import EnergyNorm, formation_energy
 from ...failures import NoEquilibrium
 from ..composite import same_defect
 from ..defect_error import defect_error
@@ -52,7 +52,7 @@ def _in_own_lattices(candidate, equilibrium, reference, found):
     geometry = EnergyNorm(equilibrium)(du - du.mean(axis=0))
     return Truth(
         geometry=geometry,
-        energy=formation_energy_of(candidate, equilibrium) - reference.formation_energy,
+        energy=formation_energy(candidate, equilibrium) - reference.formation_energy,
         effectivity=_ratio(found.geometry, geometry),
         **known,
     )
@@ -76,13 +76,6 @@ def _in_the_reference(candidate, reference, found):
         predicted_kappa=_number(predicted.kappa),
         predicted_effectivity=_number(error.effectivity),
     )
-
-
-def formation_energy_of(model, equilibrium) -> float:
-    """eV, of a state of the model; also where its energies come as totals."""
-    defect = equilibrium.defect
-    surface = landscape(model, defect.cell, equilibrium.positions)
-    return float(surface.above_crystal(equilibrium.site_energies, defect.crystal))
 
 
 def _ratio(a, b):
