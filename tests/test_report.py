@@ -286,6 +286,13 @@ def test_points_stand_where_their_numbers_say():
     assert svg.count('class="mark') == 3 and '<title id="a">what it shows</title>' in svg
 
 
+def test_a_line_is_broken_where_its_path_jumps():
+    x = [0.0, 1.0, 1.0, 2.0]
+    one = [Series("s", x, [0.0, 1.0, 5.0, 6.0], marks=False)]
+    svg = plot("a", "what it shows", Axis("x", 0.0, 2.0), Axis("y", 0.0, 6.0), one).svg
+    assert re.sub(r"[\d. ]", "", re.search(r'class="line look1" d="([^"]*)"', svg)[1]) == "MLML"
+
+
 def test_error_bars_reach_as_far_as_they_say():
     y = Axis("y", 0.0, 10.0)
     one = [Series("s", [5], [4.0], [3.0])]

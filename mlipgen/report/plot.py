@@ -167,10 +167,13 @@ def _frame(x, y, px, py):
 
 
 def _series(s, px, py):
-    points = [(px(a), py(b)) for a, b in zip(s.x, s.y) if math.isfinite(a) and math.isfinite(b)]
+    points = [(px(a), py(b)) for a, b in zip(s.x, s.y)]
     out = []
     if s.line and points:
-        d = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
+        d = ""
+        for k, (a, b) in enumerate(points):  # where a path jumps, two points stand at one place
+            pen = "M" if k == 0 or s.x[k] == s.x[k - 1] else "L"
+            d += f"{pen}{a:.1f} {b:.1f}"
         out.append(f'<path class="line look{s.look}" d="{d}"/>')
     for a, b, bar in zip(s.x, s.y, s.bars or []):
         if bar:

@@ -168,7 +168,7 @@ def _from_bare_sites(candidate, large, known, settings):
     try:
         found = relaxed(candidate, large, settings)
     except NoEquilibrium as error:
-        return False, f"from the unrelaxed defect: {error}"
+        return False, f"from the unrelaxed defect the candidate finds nothing: {error}"
     if known is None:
         return False, "from the unrelaxed defect it finds a state of its own"
     gap = float(found.site_energies.sum() - known.site_energies.sum())

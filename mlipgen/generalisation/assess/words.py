@@ -62,7 +62,7 @@ def _of_basin(section: DefectSection) -> str:
     basin = section.basin
     if basin is None or (basin.kept and basin.same) or not section.main.applies:
         return ""
-    return f"{section.name.capitalize()}: {basin.why}."
+    return f"{section.name.capitalize()}: {basin.why.rstrip('.?')}."
 
 
 def _of_cause(section: DefectSection) -> str:
