@@ -269,7 +269,7 @@ out: here
         ("candidate: EAM:W\n", ["no reference", "--reference"]),
         ("a: [", ["not plain YAML"]),
         ("just a text", ["no settings", "candidate: ..."]),
-        ("candidate: EAM:W\nreference: EAM:W\ndomian: 3\n", ["domian", "known are", "domain"]),
+        ("candidate: EAM:W\nreference: EAM:W\ndomane: 3\n", ["domane", "known are", "domain"]),
         ("candidate: EAM:W\nreference: EAM:W\ndefects: hole\n", ["defects", "'hole'", "vacancy"]),
         ("candidate: EAM:W\nreference: EAM:W\nchecks: x\n", ["checks", "'x'"]),
         ("candidate: EAM:W\nreference: {module: m}\n", ["class_name"]),

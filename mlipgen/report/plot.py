@@ -6,6 +6,7 @@ stay text at any width, and each series is told by dashes and marks as well as b
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -85,7 +86,9 @@ def span(values: list[float], log: bool = False, zero: bool = False) -> tuple[fl
     return (low if zero and low == 0 else low - room), (high if zero and high == 0 else high + room)
 
 
-def plot(name: str, alt: str, x: Axis, y: Axis, series: list[Series], upright=()) -> Figure:
+def plot(
+    name: str, alt: str, x: Axis, y: Axis, series: list[Series], upright: Sequence[float] = ()
+) -> Figure:
     """Series on two axes; `upright` are places on x with a line through."""
     px = lambda v: LEFT + x.at(v) * (WIDTH - LEFT - RIGHT)
     py = lambda v: HEIGHT - BOTTOM - y.at(v) * (HEIGHT - TOP - BOTTOM)

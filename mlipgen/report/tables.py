@@ -1,7 +1,11 @@
 """The tables of a report, as rows of text: for the page and for the terminal alike."""
 
+from collections.abc import Sequence
+
 from ..generalisation.assess.assessment import Assessment
+from ..generalisation.assess.defect_sections import DefectSection, Ranked
 from ..generalisation.assess.numbers import cells, energy, length, percent, short, with_bar
+from ..generalisation.assess.sections import Asked, CrystalSection, ModelFacts, Shopping
 
 FORECAST = [
     "defect",
@@ -44,7 +48,7 @@ def forecast_rows(a: Assessment, which: str) -> list[list[str]]:
     return rows
 
 
-def ranking_rows(ranking) -> list[list[str]]:
+def ranking_rows(ranking: Sequence[Ranked]) -> list[list[str]]:
     rows = []
     for r in ranking:
         corrected = "–"
@@ -55,7 +59,7 @@ def ranking_rows(ranking) -> list[list[str]]:
     return rows
 
 
-def truth_rows(section) -> list[list[str]]:
+def truth_rows(section: DefectSection) -> list[list[str]]:
     """Measured errors, and what was predicted from the reference's own equilibrium."""
     rows = []
     for c in section.comparisons:
@@ -97,7 +101,7 @@ def crystal_rows(a: Assessment) -> list[list[str]]:
     return rows
 
 
-def elastic_rows(crystal) -> list[list[str]]:
+def elastic_rows(crystal: CrystalSection) -> list[list[str]]:
     return [
         [e.name, short(e.candidate), short(e.reference), percent(e.candidate / e.reference - 1)]
         for e in crystal.elastic
@@ -109,7 +113,7 @@ def _clean(x):
     return 0.0 if abs(x) < 1e-6 else x
 
 
-def offer_rows(shopping) -> list[list[str]]:
+def offer_rows(shopping: Shopping) -> list[list[str]]:
     return [
         [
             str(k),
@@ -125,7 +129,7 @@ def offer_rows(shopping) -> list[list[str]]:
     ]
 
 
-def check_rows(facts) -> list[list[str]]:
+def check_rows(facts: ModelFacts) -> list[list[str]]:
     rows = []
     for c in facts.checks:
         found = f"{short(c.value, 2)}" if c.asked else "not asked"
@@ -134,7 +138,7 @@ def check_rows(facts) -> list[list[str]]:
     return rows
 
 
-def asked_rows(asked) -> list[list[str]]:
+def asked_rows(asked: Sequence[Asked]) -> list[list[str]]:
     rows = [[row.purpose, f"{row.calls:,}", f"{row.atoms:,}"] for row in asked]
     calls, atoms = (sum(getattr(row, n) for row in asked) for n in ("calls", "atoms"))
     return [*rows, ["all", f"{calls:,}", f"{atoms:,}"]]

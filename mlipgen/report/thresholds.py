@@ -5,6 +5,7 @@ passes where the forecast error *and its bar* are within it: what is not known d
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..generalisation.assess.assessment import Assessment
@@ -61,7 +62,7 @@ def parse_limits(text: str) -> tuple[Limit, ...]:
     return tuple(out)
 
 
-def check(assessment: Assessment, limits) -> list[Result]:
+def check(assessment: Assessment, limits: Sequence[Limit]) -> list[Result]:
     """Every limit tried on every defect."""
     return [_one(limit, section) for section in assessment.defects for limit in limits]
 

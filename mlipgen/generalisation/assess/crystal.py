@@ -3,10 +3,12 @@ force constants, phonons, stability.
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from ase.units import GPa
 
+from ...contracts import Model
 from ...crystals import Crystal
 from ...equilibrium import lattice_stability
 from ...equilibrium.phonons import band_path, frequencies
@@ -24,8 +26,8 @@ _CUBIC, _HEXAGONAL = ("C11", "C12", "C44"), ("C11", "C12", "C13", "C33", "C44")
 class Pair:
     """Candidate and reference, each with its own perfect crystal."""
 
-    candidate: object
-    reference: object
+    candidate: Any
+    reference: Any
     own: Crystal
     target: Crystal
 
@@ -41,14 +43,14 @@ def lattice_constants(crystal: Crystal) -> list[float]:
     return [crystal.a] if crystal.c is None else [crystal.a, crystal.c]
 
 
-def pressure(model, crystal: Crystal) -> float:
+def pressure(model: Model, crystal: Crystal) -> float:
     """GPa, of the perfect crystal under a model."""
     volume = abs(np.linalg.det(crystal.cell)) / len(crystal.basis)
     work = np.asarray(crystal.pressure_work(model))
     return float(-work.mean() / volume / GPa)
 
 
-def elastic_constants(model, crystal: Crystal) -> dict[str, float]:
+def elastic_constants(model: Model, crystal: Crystal) -> dict[str, float]:
     """Elastic constants (GPa) of a crystal free of stress, with relaxed ions, by their names."""
     A, d = elastic_tensor(model, crystal), crystal.dimension
     C = (A + A.swapaxes(0, 1) + A.swapaxes(2, 3) + A.swapaxes(0, 1).swapaxes(2, 3)) / 4 / GPa
@@ -60,7 +62,9 @@ def elastic_constants(model, crystal: Crystal) -> dict[str, float]:
     }
 
 
-def model_facts(model, own: Crystal, target: Crystal, flight: Preflight | None) -> ModelFacts:
+def model_facts(
+    model: Model, own: Crystal, target: Crystal, flight: Preflight | None
+) -> ModelFacts:
     """What there is to say of one model; `own` is its crystal, `target` the reference's."""
     noise = (0.0, 0.0)
     if flight is not None:
@@ -79,7 +83,7 @@ def model_facts(model, own: Crystal, target: Crystal, flight: Preflight | None) 
     )
 
 
-def name_of(model) -> str:
+def name_of(model: Any) -> str:
     return getattr(model, "name", None) or f"{type(model).__name__} {model.symbol}"
 
 

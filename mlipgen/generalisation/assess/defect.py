@@ -48,7 +48,7 @@ class Found:
 
     section: DefectSection
     defect: object
-    equilibrium: object = field(default=None, repr=False)
+    equilibrium: Any = field(default=None, repr=False)
     forecast: Forecast | None = field(default=None, repr=False)
 
     @property
@@ -56,7 +56,7 @@ class Found:
         return self.section.name
 
 
-def assess_defect(pair: Pair, defect, settings: Settings) -> Found:
+def assess_defect(pair: Pair, defect: str | Callable, settings: Settings) -> Found:
     """One defect; a candidate that has no such defect gets a verdict, not an error.
 
     defect : str, or a function of a Supercell

@@ -7,7 +7,9 @@ of its nep).
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,8 @@ from ...learning import (
 from ...potentials.calculator_model import DEFAULT_THICKNESS
 from ...potentials.finite_differences import displacements
 from ..composite import restriction, same_defect
+from .crystal import Pair
+from .defect import Settings
 
 #: Strains of the crystal, relative, that are offered.
 STRAINS = (0.005, 0.02)
@@ -79,7 +83,7 @@ class Candidate:
         return ("FC",) if self.kinds == "FC" else tuple(self.kinds)
 
 
-def defect_candidates(pair, cells, found, shop) -> list[Candidate]:
+def defect_candidates(pair: Pair, cells: Sequence, found: Any, shop: Any) -> list[Candidate]:
     """Energy and forces of the defect in these cells, rattled."""
     out, large = [], found.equilibrium.defect
     rng = np.random.default_rng(shop.seed)
@@ -110,7 +114,7 @@ def defect_candidates(pair, cells, found, shop) -> list[Candidate]:
     return out
 
 
-def sizes(pair, settings):
+def sizes(pair: Pair, settings: Settings) -> list:
     """Sizes of the defect cells: from two cutoffs thick to the largest check cell."""
     largest, cutoff = settings.checks[-1], pair.candidate.cutoff
     if not isinstance(largest, int):
@@ -119,7 +123,7 @@ def sizes(pair, settings):
     return [k for k in range(2, largest + 1) if thick(k) >= 2 * cutoff]
 
 
-def crystal_candidates(pair, power: float) -> list[Candidate]:
+def crystal_candidates(pair: Pair, power: float) -> list[Candidate]:
     """Virials of the strained crystal, and force constants from displaced atoms."""
     crystal = pair.target
     cutoff = max(pair.candidate.cutoff, pair.reference.cutoff)

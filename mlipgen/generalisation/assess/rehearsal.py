@@ -1,7 +1,9 @@
 """A stand-in for the reference, to count what it will be asked before it is asked."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError, all_changes
 
 
@@ -17,7 +19,12 @@ class Enlarged(Calculator):
         self.inner, self.scale = inner, scale
         self.implemented_properties = list(inner.implemented_properties)
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
         super().calculate(atoms, properties, system_changes)
         smaller = self.atoms.copy()
         smaller.set_cell(smaller.cell / self.scale, scale_atoms=True)

@@ -1,6 +1,6 @@
 """The assessment of a candidate: all that small cells of the reference tell of its errors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ class Ledger:
         self.model, self.tell, self.rows = model, tell, []
 
     @contextmanager
-    def purpose(self, text: str):
+    def purpose(self, text: str) -> Iterator[None]:
         self.tell(text, True)
         before = self._count()
         yield
@@ -51,8 +51,8 @@ class Ledger:
 
 
 def assess(
-    candidate,
-    reference,
+    candidate: Any,
+    reference: Any,
     structure: str | None = None,
     defects: Sequence = ("vacancy",),
     domain: int | tuple = 12,

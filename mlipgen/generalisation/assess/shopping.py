@@ -33,6 +33,8 @@ from ...learning.fitting import RIDGE
 from ...potentials import LinearACE
 from ..composite import restriction, same_defect
 from .budget import residual_parts
+from .crystal import Pair
+from .defect import Found, Settings
 from .offers import Candidate, crystal_candidates, defect_candidates, sizes
 from .sections import Offer, Shopping
 
@@ -70,7 +72,7 @@ class Shop:
     seed: int = 0
     structures: list = field(default_factory=list, repr=False)
 
-    def __call__(self, pair, settings, found: Sequence) -> Shopping | None:
+    def __call__(self, pair: Pair, settings: Settings, found: Sequence[Found]) -> Shopping | None:
         """Offers for the defects in `found` (`defect.Found`), best first."""
         found = [f for f in found if f.forecast is not None and f.forecast.steps]
         if not found:
@@ -108,7 +110,7 @@ def _offer(c: Candidate, gain: float) -> Offer:
     return Offer(c.kinds, c.structure, list(c.cells), c.atoms, c.count, c.cost, float(gain))
 
 
-def response(pair, settings, found) -> np.ndarray | None:
+def response(pair: Pair, settings: Settings, found: Found) -> np.ndarray | None:
     """S of the defect in the largest check cell, at the candidate's equilibrium there; None where
     it has none.
     """

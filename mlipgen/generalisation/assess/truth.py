@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 
 from ...crystals import minimum_image
-from ...equilibrium import EnergyNorm, formation_energy
+from ...equilibrium import EnergyNorm, Equilibrium, formation_energy
 from ...failures import NoEquilibrium
 from ..composite import same_defect
 from ..defect_error import defect_error
@@ -28,7 +28,7 @@ class Truths:
         large = same_defect(self.defect, self.pair.target, self.settings.domain)
         return Reference(self.pair.reference, large, tolerance)
 
-    def of(self, which: str, equilibrium, found: Forecast) -> Truth:
+    def of(self, which: str, equilibrium: Equilibrium, found: Forecast) -> Truth:
         """The truth in the candidate's own lattice, or in the reference's (with its prediction)."""
         try:
             reference = self.reference
