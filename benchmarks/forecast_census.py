@@ -31,10 +31,12 @@ def main(workers):
     from mlipgen.experiments import forecast_census as census
 
     options = {"out": FOLDER, "workers": workers, "progress": True}
-    rows = census.run(census.SYSTEMS, seeds=(0, 1), **options)
-    rows += census.run(census.LARGE, seeds=(0,), **options)
+    rows = census.run(census.SYSTEMS, seeds=census.SEEDS, **options)
+    rows += census.run(census.LARGE, seeds=census.SEEDS[:1], **options)
+    studies = ",\n".join(json.dumps(s.to_dict()) for s in (*census.SYSTEMS, *census.LARGE))
     lines = ",\n".join(json.dumps(compact(row), separators=(",", ":")) for row in rows)
-    TARGET.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
+    text = f'{{"studies": [\n{studies}\n],\n"rows": [\n{lines}\n]}}\n'
+    TARGET.write_text(text, encoding="utf-8")
     minutes = sum(row["seconds"] for row in rows) / 60
     print(
         f"{len(rows)} fits, {sum(len(r['steps']) for r in rows)} forecasts, {minutes:.0f} minutes"

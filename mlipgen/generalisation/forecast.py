@@ -6,8 +6,9 @@ reference as far as a k-cell and its force constants know it (`composite`).  One
     du = H_ML(u)^-1 r        geometry |D du|
     E_ML - E_ref = -( [correction of the energy at u] - 1/2 <r, du> )
 
-predicts what the candidate lacks.  kappa = |r(u + du)|_* / |r(u)|_* is the step's own error bar
-(one more call); the series in k shows what the small cell hides.  Both enter the error bar.
+predicts what the candidate lacks.  kappa = |D H_ML(u)^-1 r(u + du)| / |D du|, what another step
+would change, is the step's own error bar (one more call); the series in k shows what the small cell
+hides.  Both enter the error bar.
 """
 
 from collections.abc import Sequence
@@ -230,31 +231,29 @@ def _ratio(a, b):
 
 
 def _step(composite, u, P, norm, k, rtol, before):
-    """Newton's method on the composite from the candidate's equilibrium, with the candidate's
-    Hessian: one step, or two where the first leaves too much.
-
-    before : du of the check cell before, where the conjugate gradients start
+    """Newton's method on the composite with the candidate's Hessian: one step, or two where the
+    first leaves too much.  The conjugate gradients start from `before`, of the last check cell.
     """
-    dual = lambda f: float(np.sqrt(max((f * P(f)).sum(), 0.0)))
+    hessian = composite.candidate_hessian(u)
+    # what is left over is solved for to a hundredth: it is an error bar
+    solve = lambda f, tolerance, start=None: linear_response(hessian, f, P, start, tolerance)
     here = composite.correction(u)
     r = composite.forces(u, here)
-    hessian = composite.candidate_hessian(u)
-    du = linear_response(hessian, r, P, start=before, rtol=rtol)
+    du = solve(r, rtol, before)
     after = composite.forces(u + du)
-    kappa = _ratio(dual(after), dual(r))
+    left = solve(after, 1e-2)
     gained = -0.5 * float(((r + after) * du).sum())  # the work along the step, trapezoidal rule
-    if kappa > SECOND_STEP:
-        more = linear_response(hessian, after, P, rtol=rtol)
-        left = composite.forces(u + du + more)
-        gained -= 0.5 * float(((after + left) * more).sum())
-        du, kappa = du + more, _ratio(dual(left), dual(r))
+    if _ratio(norm(left), norm(du)) > SECOND_STEP:
+        last = composite.forces(u + du + left)
+        gained -= 0.5 * float(((after + last) * left).sum())
+        du, left = du + left, solve(last, 1e-2)
     return ForecastStep(
         k=k,
         atoms=len(composite.small),
         calls=composite.calls,
         geometry=norm(du),
         energy=-(here.energy + gained),
-        kappa=kappa,
+        kappa=_ratio(norm(left), norm(du)),
         moved=np.nan if before is None else _ratio(norm(du - before), norm(du)),
         rim=_ratio(norm(P(_rim(composite, here))), norm(du)),
         du=du,

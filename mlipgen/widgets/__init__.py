@@ -2,7 +2,7 @@
 
 from .explorer import ExplorerData, Setting
 
-__all__ = ["Explorer", "ExplorerData", "LookupFigure", "Setting", "StudyFigure"]
+__all__ = ["Explorer", "ExplorerData", "ForecastFigure", "LookupFigure", "Setting", "StudyFigure"]
 
 
 def __getattr__(name):
@@ -10,6 +10,10 @@ def __getattr__(name):
         from .explorer.widget import Explorer
 
         return Explorer
+    if name == "ForecastFigure":
+        from .forecast_figure import ForecastFigure
+
+        return ForecastFigure
     if name == "LookupFigure":
         from .lookup import LookupFigure
 
