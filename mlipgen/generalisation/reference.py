@@ -33,6 +33,8 @@ class Reference:
     ----------
     potential : SitePotential, or another model with a landscape
     defect : Defect                  on the large test domain
+    start : (n, d), A                where the relaxation starts; default the defect's sites
+    saddle : str                     "follow": leave saddle points on the way, see `relax`
 
     Attributes
     ----------
@@ -46,12 +48,12 @@ class Reference:
     Unstable        if the relaxed defect is a saddle point of the potential
     """
 
-    def __init__(self, potential, defect, tolerance=1e-10):
+    def __init__(self, potential, defect, tolerance=1e-10, start=None, saddle="ignore"):
         self.potential, self.defect = potential, defect
         self.green = LatticeGreen(potential, defect.homogeneous)
         self.preconditioner = self.green.for_defect(defect)
         self.equilibrium = relax(
-            potential, defect, green=self.green, tolerance=tolerance, saddle="ignore"
+            potential, defect, start, self.green, tolerance, max_evaluations=1000, saddle=saddle
         )
         self.norm = EnergyNorm(self.equilibrium)
         self.landscape = landscape(potential, defect.cell, self.equilibrium.positions)

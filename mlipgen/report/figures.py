@@ -35,8 +35,11 @@ def series_in_k(name: str, main: Comparison, what: str) -> Figure | None:
         + (f"; measured {form(truth)}." if truth is not None else ".")
     )
     drawn = plot(f"{name}-{what}", alt, x, y, lines)
-    rows = [[str(s.atoms), form(getattr(s, what)), short(s.kappa, 2)] for s in main.steps]
-    header = ["atoms", label.split(",")[0], "kappa"]
+    rows = [
+        [str(s.atoms), form(getattr(s, what)), short(s.kappa, 2), short(s.rim, 2)]
+        for s in main.steps
+    ]
+    header = ["atoms", label.split(",")[0], "kappa", "rim"]
     return Figure(drawn.svg, alt, drawn.legend, header, rows)
 
 

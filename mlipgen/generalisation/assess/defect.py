@@ -244,23 +244,23 @@ def _compare(pair, defect, equilibrium, which, settings, truths):
 
 def _step(step, pair, defect):
     cells = list(same_defect(defect, pair.target, step.k).homogeneous.n)
-    return CheckStep(cells, step.atoms, step.calls, step.geometry, step.energy, step.kappa)
+    numbers = (step.geometry, step.energy, step.kappa, step.rim)
+    return CheckStep(cells, step.atoms, step.calls, *numbers)
 
 
 def _estimates(found: Forecast, equilibrium, green, noise):
     """The two forecast numbers with what their error bars are made of."""
     last, several = found.steps[-1], len(found.steps) > 1
-    work = abs(float((last.residual * last.du).sum())) / 2
+    work = abs(last.energy - last.unrelaxed_energy)
     geometry = Estimate(
         found.geometry,
         found.kappa * found.geometry,
         found.moved * found.geometry if several else None,
         _noise_displacement(equilibrium, green, last, noise[1]),
     )
-    # what Newton's method leaves of the energy is of second order
     energy = Estimate(
         found.energy,
-        found.kappa**2 * work,
+        found.kappa * work,
         found.energy_moved if several else None,
         noise[0],
     )

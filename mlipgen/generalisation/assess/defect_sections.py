@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class CheckStep:
-    """The forecast from one check cell: cells, atoms, calls of the reference, numbers."""
+    """The forecast from one check cell: cells, atoms, calls of the reference.
+
+    kappa : what Newton's method leaves;  rim : what is not yet inside, both relative to |D du|
+    """
 
     cells: list[int]
     atoms: int
@@ -13,6 +16,7 @@ class CheckStep:
     geometry: float
     energy: float
     kappa: float
+    rim: float
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """The error itself, where the reference can be relaxed on the large domain: only if asked for."""
 
-from functools import cached_property
-
 import numpy as np
 
 from ...crystals import minimum_image
@@ -17,21 +15,32 @@ from .defect_sections import Truth
 
 
 class Truths:
-    """What forecasts of one defect are compared with; the reference is relaxed once."""
+    """What forecasts of one defect are compared with; the reference is relaxed once, from where the
+    candidate is: a soft defect has other minima, and another one is no truth about this.
+    """
 
     def __init__(self, pair, defect, settings):
         self.pair, self.defect, self.settings = pair, defect, settings
+        self._known: Reference | NoEquilibrium | None = None
 
-    @cached_property
-    def reference(self) -> Reference:
-        tolerance = max(1e-10, 5 * self.settings.noise[1])
-        large = same_defect(self.defect, self.pair.target, self.settings.domain)
-        return Reference(self.pair.reference, large, tolerance)
+    def reference(self, equilibrium: Equilibrium) -> Reference:
+        """The reference relaxed on the domain from the candidate's displacements."""
+        if self._known is None:
+            large = same_defect(self.defect, self.pair.target, self.settings.domain)
+            tolerance = max(1e-10, 5 * self.settings.noise[1])
+            start = large.positions + equilibrium.u
+            try:
+                self._known = Reference(self.pair.reference, large, tolerance, start, "follow")
+            except NoEquilibrium as error:
+                self._known = error
+        if isinstance(self._known, NoEquilibrium):
+            raise self._known
+        return self._known
 
     def of(self, which: str, equilibrium: Equilibrium, found: Forecast) -> Truth:
         """The truth in the candidate's own lattice, or in the reference's (with its prediction)."""
         try:
-            reference = self.reference
+            reference = self.reference(equilibrium)
         except NoEquilibrium as error:
             return Truth(f"the reference cannot be relaxed there: {error}")
         if which == "own" and not self.pair.same_lattice:
