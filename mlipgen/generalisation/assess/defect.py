@@ -17,12 +17,10 @@ from ..verdict import Outcome
 from .budget import budget, distance_shells
 from .crystal import Pair
 from .defect_sections import Basin, CheckStep, Comparison, DefectSection, Estimate, Scene
-from .truth import Truths
+from .truth import NOTHING, Truths
 
 #: Atoms shown of a defect.
 SHOWN = 140
-#: eV; a defect that costs less has annihilated.
-NOTHING = 1e-3
 
 
 @dataclass(frozen=True)

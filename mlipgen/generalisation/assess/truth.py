@@ -1,5 +1,7 @@
 """The error itself, where the reference can be relaxed on the large domain: only if asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ...crystals import minimum_image
@@ -12,6 +14,9 @@ from ..matching import match_labels
 from ..prediction import basin_radius
 from ..reference import Reference
 from .defect_sections import Truth
+
+#: eV; states of one model whose energies are closer are one.
+NOTHING = 1e-3
 
 
 class Truths:
@@ -43,16 +48,16 @@ class Truths:
             reference = self.reference(equilibrium)
         except NoEquilibrium as error:
             return Truth(f"the reference cannot be relaxed there: {error}")
+        truth = _measured(self.pair.candidate, equilibrium, reference, found)
         if which == "own" and not self.pair.same_lattice:
-            return _in_own_lattices(self.pair.candidate, equilibrium, reference, found)
-        return _in_the_reference(self.pair.candidate, reference, found)
+            return truth
+        return _with_prediction(truth, self.pair.candidate, reference)
 
 
-def _in_own_lattices(candidate, equilibrium, reference, found):
-    """Displacement fields of two relaxations compared, each in a lattice of its own."""
+def _measured(candidate, equilibrium, reference, found):
+    """Two relaxations compared, each in its lattice: displacements from the sites."""
     theirs, large = reference.equilibrium, equilibrium.defect
-    # the reference's displacements, carried to the candidate's sites
-    there = large.positions + theirs.u
+    there = large.positions + theirs.u  # the reference's displacements on the candidate's sites
     label = match_labels(equilibrium.positions, there, large.cell, basin_radius(large.crystal))
     known = {"reference_energy": reference.formation_energy}
     if label is None:
@@ -67,19 +72,22 @@ def _in_own_lattices(candidate, equilibrium, reference, found):
     )
 
 
-def _in_the_reference(candidate, reference, found):
-    """Prediction and measurement in the reference's lattice, as `defect_error` has them."""
+def _with_prediction(truth, candidate, reference):
+    """What `defect_error` predicts from the reference's equilibrium; it relaxes the candidate from
+    there, and may end in another of its states.
+    """
     error = defect_error(candidate, reference)
-    measured, predicted = error.measurement, error.prediction
-    why = "" if measured.verdict else str(measured.verdict)
+    predicted, again = error.prediction, error.measurement
+    reasons = [truth.why]
     if not predicted.applies:
-        why = "; ".join(filter(None, (why, f"prediction {predicted.verdict}")))
-    return Truth(
-        why=why,
-        geometry=_number(measured.geometry),
-        energy=_number(measured.energy),
-        reference_energy=reference.formation_energy,
-        effectivity=_ratio(found.geometry, measured.geometry),
+        reasons.append(f"prediction {predicted.verdict}")
+    if truth.energy is not None and not abs(again.energy - truth.energy) < NOTHING:
+        reasons.append(
+            "relaxed from the reference's equilibrium the candidate finds another of its states"
+        )
+    return replace(
+        truth,
+        why="; ".join(filter(None, reasons)),
         predicted=_number(predicted.geometry),
         predicted_energy=_number(predicted.energy),
         predicted_kappa=_number(predicted.kappa),
