@@ -27,9 +27,7 @@ TERM_RATES = {
     "elastic": Rate("elastic constants wrong", (1 / 2, 0), (1, 0)),
     "dilation": Rate("elastic constants wrong for a change of volume only", (1 / 2, 0), (1, 0)),
     "harmonic": Rate("elastic constants right, force constants wrong", (1 / 2, 2), (1, 2)),
-    "cubic": Rate(
-        "force constants right, third-order elastic constants wrong", (3 / 2, 0), (2, 0)
-    ),
+    "cubic": Rate("force constants right, third-order elastic constants wrong", (3 / 2, 0), (2, 0)),
     "gradient": Rate(
         "third-order elastic constants right, third-order force constants wrong",
         (3 / 2, 2),

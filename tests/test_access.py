@@ -129,6 +129,7 @@ def test_contrast_of_graphics(page, theme):
     """
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer(synthetic()))
+    page.wait_for_selector(".mx-plot .mx-floor", state="attached")  # drawn when the controls rest
     found = page.evaluate("""() => {
         const parse = (c) => c.match(/[\\d.]+/g).map(Number);
         const luminance = (c) => { const f = (x) => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
@@ -149,6 +150,7 @@ def test_series_differ_in_more_than_colour(page):
     series by hue alone.
     """
     mount(page, Explorer(synthetic()))
+    page.wait_for_selector(".mx-plot .mx-floor", state="attached")
     looks = page.evaluate("""() => [".mx-line.predicted", ".mx-line.reference", ".mx-slope", ".mx-floor", ".mx-mark"].map((selector) => {
         const e = document.querySelector(`.mx-plot ${selector}`), s = getComputedStyle(e);
         const dots = selector === ".mx-line.predicted" ? document.querySelectorAll(".mx-plot .mx-dot.predicted").length > 0 : false;

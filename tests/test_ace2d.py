@@ -321,7 +321,7 @@ def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
         close(got, want, 1e-14)
 
 
-# --- what takes a basis --------------------------------------------------------------------------
+# --- what takes a basis ---
 
 
 @lru_cache

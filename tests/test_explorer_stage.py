@@ -126,8 +126,9 @@ def test_slope_guide_and_floor(page):
     data = synthetic()
     data.meta["rates"]["F"] = [1.25, 2.75]  # a slope that no other code knows
     mount(page, Explorer(data))
+    page.wait_for_selector(".mx-picture .mx-plot .mx-floor", state="attached")
     labels = page.locator(".mx-picture svg").locator("text").all_text_contents()
-    assert "L⁻¹·²⁵" in labels and "floor of degree 8" in labels
+    assert "L⁻¹·²⁵" in labels and "≈ floor of degree 8" in labels
     assert "slope guide" in page.locator(".mx-picture .mx-legend").inner_text()
     setting = Setting(**data.meta["default"])
     theta = data.theta(setting, cells=[3, 4, 5, 6])

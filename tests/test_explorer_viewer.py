@@ -3,13 +3,18 @@ to each atom.
 """
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from explorer_real import prepared, real_data
 from explorer_synthetic import synthetic
 
+from mlipgen.crystals import minimum_image
+from mlipgen.generalisation import measure
 from mlipgen.widgets import Explorer, Setting
+from mlipgen.widgets.explorer.fits import model_of
 
 STATIC = Path(__file__).parents[1] / "book/_static"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Viewer</title><meta name="viewport" content="width=device-width">
@@ -139,6 +144,26 @@ def test_colours_follow_the_controls(show):
     )
     agrees(page, second, cell=5)  # choices are kept
     assert page.locator("canvas.mx-space:visible").count() == 0
+
+
+def test_atoms_move_when_the_page_has_relaxed(show):
+    """All atoms around the defect, by the enlarged displacements that the library measures."""
+    study, data = prepared("tungsten vacancy"), real_data("tungsten vacancy")
+    page = show(Explorer(data, atoms="nglview", unfolded=True))
+    page.wait_for_selector("[data-relaxation=settled]")
+    page.wait_for_timeout(200)
+    label = page.get_by_test_id("viewer").get_attribute("aria-label")
+    enlarged = float(re.search(r"displacements ([\d.]+) times enlarged", label)[1])
+    places = np.array(page.evaluate(READ, [0])["places"])
+    assert len(places) > len(data.arrays["near/positions"])
+    reference, model = study.reference, model_of(data, Setting(**data.meta["default"]), study)
+    du = measure(model, reference).du
+    sites = minimum_image(
+        reference.equilibrium.positions - reference.defect.centre, reference.defect.cell
+    )
+    gap = np.linalg.norm(places[:, None] - sites - enlarged * du, axis=2)
+    assert gap.min(axis=1).max() < 1e-4 * enlarged * np.abs(du).max() + 1e-5  # single precision
+    assert enlarged * np.linalg.norm(du, axis=1).max() > 0.1, "to be seen"
 
 
 def test_grey_where_the_prediction_does_not_apply_and_names(show):

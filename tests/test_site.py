@@ -121,6 +121,8 @@ OVERFLOW = """() => {
 @pytest.mark.parametrize("path", PAGES)
 def test_formulas_and_code_fit_the_page(open_page, path):
     """On a screen nothing is wider than its place; on a phone what is wider says so and scrolls."""
+    if path in GENERATED:
+        return
     for e in open_page(path).evaluate(OVERFLOW):
         assert e["wide"] <= 1 and e["cut"] <= 2, e
     for e in open_page(path, width=360, height=740).evaluate(OVERFLOW):

@@ -57,6 +57,13 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="the reference's, if it is known: spares the search",
     )
     option(
+        "--supercell",
+        type=options.size,
+        metavar="N",
+        help="unit cells for the force constants of calculators (default four cutoffs thick, or "
+        "12 A where the cutoff is not known)",
+    )
+    option(
         "--training",
         metavar="FILE",
         help="extended XYZ with the labels that a fit (fit.json) was made from: the shopping list "
@@ -86,7 +93,8 @@ def run(given: argparse.Namespace) -> int:
     limits = parse_limits(known["fail_above"]) if known.get("fail_above") else ()
     symbol = element(known)
     candidate, reference = (
-        known[who].load(symbol, given.own_process) for who in ("candidate", "reference")
+        known[who].load(symbol, given.own_process, known.get("supercell"))
+        for who in ("candidate", "reference")
     )
     question = _question(known, given, candidate)
     if given.dry_run:

@@ -18,7 +18,7 @@ CHECKS["hcp"] = ((7, 7, 4), (8, 8, 5))
 #: Keys of a settings file, those of the command line's options.
 KEYS = (
     "candidate", "reference", "crystal", "structure", "defects", "domain", "checks", "lattices",
-    "lattice_constant", "training", "truth", "out", "fail_above",
+    "lattice_constant", "supercell", "training", "truth", "out", "fail_above",
 )  # fmt: skip
 
 
@@ -38,14 +38,14 @@ class Given:
             return calculator_entry(name, self.what, self.path)
         return None if is_own(self.what) else calculator_spec(str(self.what))
 
-    def load(self, symbol: str, own_process: bool) -> Any:
+    def load(self, symbol: str, own_process: bool, supercell: Any = None) -> Any:
         """The model for one element; its cutoff is asked for where it is not given."""
         spec = self.spec()
         if spec is None:
             from ..potentials.naming import load_potential
 
             return load_potential(str(self.what), symbol)
-        model = spec.model(symbol, own_process)
+        model = spec.model(symbol, own_process, supercell=supercell)
         if not model.cutoff and not spec.recipe.get("file"):
             model.cutoff = float(getattr(model.calculator, "cutoff", None) or 0.0)
         return model
@@ -101,6 +101,7 @@ def read_settings(path: str) -> dict[str, Any]:
         "defects": names,
         "checks": options.sizes,
         "domain": options.size,
+        "supercell": options.size,
         "lattice_constant": options.length,
         "lattices": lattices,
     }

@@ -1,5 +1,9 @@
 """Silicon of Stillinger and Weber (1985)."""
 
+from __future__ import annotations
+
+import numpy as np
+
 from . import _sw_kernels as kernels
 from .site import SitePotential
 
@@ -75,7 +79,7 @@ class StillingerWeber(SitePotential):
     def __repr__(self):
         return f"StillingerWeber({self.symbol!r})"
 
-    def sites(self, R, offsets):
+    def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         *numbers, p, q = self.parameters.values()
         kernels.stillinger_weber_sites(R, offsets, tuple(numbers), p, q, V, G)

@@ -110,6 +110,8 @@ def _basin(name, basin):
     start = (
         f"The reference's own {name} in {cells(basin.cells)} cells costs {energy(basin.energy)}. "
     )
+    if basin.followed < 0:
+        start += f"(Its symmetric state is a saddle point, {energy(-basin.followed)} higher.) "
     if basin.kept and basin.same:
         return (
             start + "The candidate keeps that state, and finds it from the unrelaxed defect, too."

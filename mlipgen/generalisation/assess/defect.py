@@ -126,9 +126,9 @@ def _equilibrium(pair, defect, large, settings):
             pair.reference,
             small,
             tolerance=coarse,
-            max_evaluations=200,
+            max_evaluations=300,
             max_move=_reach(small),
-            saddle="ignore",
+            saddle="follow",
         )
         _a_defect(pair.reference, theirs)
     except NoEquilibrium as error:
@@ -148,6 +148,8 @@ def _equilibrium(pair, defect, large, settings):
         cells=list(small.homogeneous.n),
         calls=theirs.force_evaluations,
         energy=formation_energy(pair.reference, theirs),
+        curvature=theirs.curvature,
+        followed=theirs.followed,
     )
     return found, basin, lost
 

@@ -125,7 +125,9 @@ class Basin:
 
     kept : the defect that the reference relaxes to in its small cell is one of the candidate's too
     same : from the unrelaxed defect the candidate finds that one;  why : in words
-    cells, calls : of the reference's small cell;  energy : eV, of formation in that cell
+    cells, calls : of the reference's small cell, without those for the curvature
+    energy : eV, of formation in that cell;  curvature : eV/A^2, the lowest
+    followed : eV, gained by leaving saddle points that the start's symmetry led to
     """
 
     kept: bool
@@ -134,6 +136,8 @@ class Basin:
     cells: list[int]
     calls: int
     energy: float | None = None
+    curvature: float | None = None
+    followed: float = 0.0
 
 
 @dataclass(frozen=True)

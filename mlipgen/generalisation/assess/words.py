@@ -60,6 +60,12 @@ def _of_defect(section: DefectSection) -> str:
 
 def _of_basin(section: DefectSection) -> str:
     basin = section.basin
+    if basin is not None and basin.followed < 0:
+        return (
+            f"{section.name.capitalize()}: the reference's symmetric state is a saddle point; its "
+            f"minimum in {cells(basin.cells)} cells lies {energy(-basin.followed)} below"
+            f"{', and ' + basin.why.rstrip('.?') if basin.why else ''}."
+        )
     if basin is None or (basin.kept and basin.same) or not section.main.applies:
         return ""
     return f"{section.name.capitalize()}: {basin.why.rstrip('.?')}."

@@ -100,8 +100,7 @@ function drawChart(svg, spec) {
     const y = Y(f.y);
     const line = { x1: m.left, x2: width, y1: y, y2: y, "data-value": f.y };
     svgElement(plot, "line", { ...line, class: "mx-floor" });
-    const below = y + 14 < bottom - 4;
-    const at = { x: width - m.right - 4, y: below ? y + 14 : y - 5, "text-anchor": "end" };
+    const at = { x: m.left + 6, y: Math.max(y - 5, m.top + 12) };
     svgElement(plot, "text", { ...at, class: "mx-slope-label" }, f.label);
   }
   for (const s of spec.slopes ?? []) {

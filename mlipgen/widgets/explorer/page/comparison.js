@@ -91,17 +91,24 @@ class Comparison {
     return [{ x: first.x, y: first.y, exponent, to: last, label: `L${superscript(exponent)}` }];
   }
 
-  /** What is left when the same fit has the configurations of every cell size at once. */
+  /**
+   * What is left when the same fit has the configurations of every cell size at once: a fit of its
+   * own, made when the controls rest.
+   */
   floor({ data, setting }) {
-    const cells = data.meta.cells.map((c) => c.size);
-    if (this.chart.x !== "cell" || cells.length < 2) return [];
-    const key = JSON.stringify([this.chart.y, { ...setting, cell: 0 }]);
+    clearTimeout(this.resting);
+    const key = JSON.stringify({ ...setting, cell: 0 });
     if (data.floor?.key !== key) {
-      const r = predictDefect(data, fitTheta(data, setting, cells));
-      data.floor = { key, y: this.chart.y === "energy" ? Math.abs(r.energy) : r.geometry, ...r };
+      const cells = data.meta.cells.map((c) => c.size);
+      this.resting = setTimeout(() => {
+        data.floor = { key, ...predictDefect(data, fitTheta(data, setting, cells)) };
+        this.onchange();
+      }, REST);
+      return [];
     }
-    const { y, applies } = data.floor;
-    return applies ? [{ y, label: `floor of degree ${setting.degree}` }] : [];
+    const { geometry, energy, applies } = data.floor;
+    const y = this.chart.y === "energy" ? Math.abs(energy) : geometry;
+    return applies ? [{ y, label: `≈ floor of degree ${setting.degree}` }] : [];
   }
 
   draw(now) {
@@ -115,12 +122,13 @@ class Comparison {
       ticks.find((t) => same(t.kinds))?.value;
     const { points, marks, lost } = this.points(now, current.length ? ticks : [], at);
     const slopes = this.slope(now, current, points);
-    const floors = current.length ? this.floor(now) : [];
+    const bounded = this.chart.x === "cell" && ticks.length > 1 && current.length > 0;
+    const floors = bounded ? this.floor(now) : [];
     const itself = Boolean(now.data.meta.relax);
     const labels = [["line", itself ? "linear estimate" : "predicted"]];
     if (marks.length) labels.push(["mark", itself ? "relaxed" : "measured"]);
     if (slopes.length) labels.push(["slope", `slope guide (theory, ${setName(current)})`]);
-    if (floors.length) labels.push(["floor", "floor (all sizes at once)"]);
+    if (bounded) labels.push(["floor", "about the floor (all sizes at once)"]);
     if (lost.some((k) => !k.className)) labels.push(["lost", "does not apply"]);
     if (lost.some((k) => k.className)) labels.push(["gone", "left the basin"]);
     showLegend(this.list, labels);
@@ -151,7 +159,7 @@ class Comparison {
       message: !current.length
         ? "Nothing is fitted."
         : none
-          ? "The prediction does not apply here."
+          ? `The ${itself ? "linear estimate" : "prediction"} does not apply here.`
           : undefined,
     });
   }

@@ -55,13 +55,18 @@ class Results {
 
   /** result: of `solve`, null where nothing is fitted; measured, truth: of relaxations. */
   show({ meta, setting, result, measured, truth }) {
-    this.showVerdict(judge({ meta, result, truth }), result);
+    const told = judge({ meta, result, truth });
+    this.showVerdict(told, result);
+    // what is judged not to apply is not shown as an estimate
+    const may = told.state !== "does not apply";
+    const linear = may && result.applies ? result : null;
+    const newton = may && truth?.newton?.kind === "ok" ? truth.newton : null;
     for (const key of ["geometry", "energy"])
-      this.showLines(key, { meta, result, measured, truth });
-    this.out.geometry.note.textContent = this.geometryNote(meta, result, measured, truth);
-    const relaxation = truth?.newton?.relaxation ?? (result?.applies ? result.relaxation : null);
+      this.showLines(key, { meta, result, linear, newton, measured, truth });
+    this.out.geometry.note.textContent = this.geometryNote(meta, linear, newton, measured);
+    const relaxation = (newton ?? linear)?.relaxation;
     this.out.energy.note.textContent =
-      relaxation === null ? "" : `of which relaxation ${formatNumber(relaxation)} eV`;
+      relaxation === undefined ? "" : `of which relaxation ${formatNumber(relaxation)} eV`;
     this.rows.replaceChildren(...meta.errors.map((e) => this.row(e, setting, result)));
     this.print.textContent = this.caption(meta, setting);
   }
@@ -79,19 +84,18 @@ class Results {
     this.progress.value = fraction;
   }
 
-  showLines(key, { meta, result, measured, truth }) {
+  showLines(key, { meta, result, linear, newton: step, measured, truth }) {
     const { predicted, newton, measured: found } = this.out[key];
     const itself = Boolean(meta.relax) && !truth?.failed;
     const write = (x) => `${formatNumber(x)}\u202f${UNITS[key]}`;
     const name = (line, text) => (line.term.lastChild.textContent = text);
     name(predicted, itself ? "linear" : "predicted");
-    const ok = result !== null && result.applies;
-    this.put(predicted.value, ok ? result[key] : null, ok ? write(result[key]) : "does not apply");
+    const first = linear === null ? null : linear[key];
+    this.put(predicted.value, first, first === null ? "does not apply" : write(first));
     for (const node of [newton.term, newton.value]) node.hidden = !itself;
     name(newton, "Newton");
-    const step = truth?.newton;
-    const value = step?.kind === "ok" ? step[key] : null;
-    const waiting = result === null || step ? "does not apply" : "…";
+    const value = step === null ? null : step[key];
+    const waiting = result === null || truth?.newton ? "does not apply" : "…";
     const bar = value !== null && key === "geometry" ? ` ±\u00a0${percent(step.kappa)}` : "";
     this.put(newton.value, value, value === null ? waiting : write(value) + bar);
     newton.value.dataset.kappa = value === null ? "" : String(step.kappa);
@@ -103,22 +107,18 @@ class Results {
   }
 
   /** The error as a fraction of the defect's own field, and how well it was predicted. */
-  geometryNote(meta, result, measured, truth) {
+  geometryNote(meta, linear, newton, measured) {
     const has = measured !== undefined && measured.geometry !== null;
-    const estimate = truth?.newton?.kind === "ok" ? truth.newton.geometry : null;
-    const linear = result?.applies ? result.geometry : null;
-    const shown = has ? measured.geometry : (estimate ?? linear);
-    if (shown === null) return measured && !has ? measured.note : "";
+    const shown = (has ? measured : (newton ?? linear))?.geometry;
+    if (shown === undefined) return measured && !has ? measured.note : "";
     const percent = `${formatNumber((100 * shown) / meta.norm, 2)} % of the defect’s own |Dū|`;
     const size = meta.norm > 1e-8 ? `${percent} = ${formatNumber(meta.norm)}\u00a0Å` : "";
     if (!has || !(measured.geometry > 0)) return size;
     const ratio = (x) => (x / measured.geometry).toFixed(3);
+    const [estimated, found] = meta.relax ? ["linear", "relaxed"] : ["predicted", "measured"];
     const words = [];
-    if (linear !== null)
-      words.push(
-        meta.relax ? `linear ${ratio(linear)}` : `predicted / measured = ${ratio(linear)}`,
-      );
-    if (estimate !== null) words.push(`Newton ${ratio(estimate)} times the relaxed`);
+    if (linear) words.push(`${estimated} / ${found} =\u00a0${ratio(linear.geometry)}`);
+    if (newton) words.push(`Newton / ${found} =\u00a0${ratio(newton.geometry)}`);
     return [size, ...words].filter((s) => s).join("; ");
   }
 
