@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import api
+import execute
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -64,6 +65,8 @@ def finish():
         '<div class="bd-sidebar-primary '
         'bd-sidebar">': '<div class="bd-sidebar-primary bd-sidebar" role="complementary" '
         'aria-label="Book">',
+        '<summary><span class="toctree-toggle"': '<summary aria-label="Pages of this section">'
+        '<span class="toctree-toggle"',
     }
     minus = re.compile(r'(<span class="pasted-text">)-(?=\d)')
     for page in PAGES.rglob("*.html"):
@@ -92,6 +95,8 @@ def main():
     else:
         print("Building the book: executing only chapters that changed ...", flush=True)
     api.main()
+    if execute.execute(sorted((ROOT / "book").glob("*.ipynb"))):
+        sys.exit("Chapters failed, see above.")
     command = [
         str(Path(sys.executable).parent / "jupyter-book"),
         "build",

@@ -12,7 +12,7 @@ from typing import Any
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(x: float, digits: int = 3) -> str:
+def number(x: Any, digits: int = 3) -> str:
     """A number as prose has it, `digits` of them significant: 1,999; 0.0042; 4.2 × 10⁻⁵; 10⁻⁹."""
     if isinstance(x, Integral):
         return f"{int(x):,}".replace("-", "−")
@@ -38,7 +38,7 @@ def plus_minus(pair: Sequence[float], decimals: int = 2) -> str:
     return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")
 
 
-def note(**values: float | str) -> None:
+def note(**values: Any) -> None:
     """Keep numbers, or texts made by `number`, for the prose.
 
     note(ratio=r) is shown by {glue:text}`ratio:.1f`; integers stay integers.  What is not finite,

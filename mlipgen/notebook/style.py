@@ -34,7 +34,7 @@ VARIABLES = {
 PANEL = {1: (440, 280), 2: (360, 270), 3: (250, 215)}  # CSS pixels; more panels are like three
 
 
-def style() -> dict[str, Any]:
+def style() -> Any:
     """Matplotlib's settings for the book's figures; lengths in CSS pixels, 72 an inch."""
     from cycler import cycler
 

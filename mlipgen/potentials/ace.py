@@ -149,7 +149,9 @@ class ACEBasis:
         # numpy asks for huge pages: a page fault for every 4 kB would double the time
         B = np.zeros((len(offsets) - 1, len(self)), R.dtype)
         dB = np.zeros((*R.shape, len(self)), R.dtype)
-        basis_sites(R, offsets, *self._tables, *self._products, B, dB)
+        basis_sites(  # type: ignore[call-arg]  # mypy sees numba's Dispatcher as a function of none
+            R, offsets, *self._tables, *self._products, B, dB
+        )
         return B, dB
 
     def to_dict(self) -> dict:

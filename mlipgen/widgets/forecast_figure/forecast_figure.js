@@ -121,7 +121,7 @@ function advice(fit, step) {
   if (step.k === fit.cell)
     return "The check cell is the training cell: the fit has seen these surroundings.";
   if (step.bar === null) return "One check cell alone has no error bar.";
-  return step.bar > 0.5 * step.geometry
+  return step.bar > 0.2 * step.geometry
     ? "The error bar is wide: take a larger check cell."
     : "The series has settled.";
 }
