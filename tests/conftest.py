@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+BROWSING = {"browser", "html", "site", "open_page"}
 HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
 FLAGS = [
     "--headless",
@@ -46,6 +47,13 @@ def built_pages():
         for p in paths
         if not {"_static", "_sources"} & set(p.parts) and str(p) != "index.html"
     ]
+
+
+def pytest_collection_modifyitems(items):
+    """What asks for the browser or for the built book is marked `browser`."""
+    for item in items:
+        if BROWSING & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session")

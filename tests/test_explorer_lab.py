@@ -19,7 +19,7 @@ from mlipgen.widgets.explorer.builder import explorer_data
 
 where = dict(cells=(3, 4), test_cell=6)
 study = Study("W", "vacancy", **where, observations=("EF",), degrees=(6,), count=5)
-options = dict(grid=False, shells=4, near=20, modes=8, relax_in_page=False)
+options = dict(grid=False, shells=4, near=30, modes=8, relax_in_page=False)
 data = explorer_data(study, **options)
 
 

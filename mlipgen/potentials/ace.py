@@ -24,7 +24,7 @@ import numpy as np
 
 from ._functions import _degree, _functions, _recurrence
 from ._products import AtomicBase, products
-from .site import SitePotential
+from .site import SitePotential, checked_pairs
 
 FORMAT = "mlipgen-ace/1"
 
@@ -145,7 +145,7 @@ class ACEBasis:
         """
         from ._ace_kernels import basis_sites
 
-        R, offsets = _checked(R, offsets, self.dimension)
+        R, offsets = checked_pairs(R, offsets, self.dimension)
         # numpy asks for huge pages: a page fault for every 4 kB would double the time
         B = np.zeros((len(offsets) - 1, len(self)), R.dtype)
         dB = np.zeros((*R.shape, len(self)), R.dtype)
@@ -170,17 +170,6 @@ class ACEBasis:
         return cls(
             **own, dimension=data.get("dimension", 3)
         )  # older files are all three-dimensional
-
-
-def _checked(R, offsets, dimension):
-    R, offsets = np.ascontiguousarray(R), np.ascontiguousarray(offsets, dtype=np.int64)
-    if R.ndim != 2 or R.shape[1] != dimension:
-        raise ValueError(
-            f"R has shape {R.shape}: neighbour vectors must have shape (n_pairs, {dimension})"
-        )
-    if len(offsets) < 1 or offsets[0] != 0 or offsets[-1] != len(R) or (np.diff(offsets) < 0).any():
-        raise ValueError(f"offsets must rise from 0 to the number of pairs, {len(R)}")
-    return R.astype(complex if np.iscomplexobj(R) else float, copy=False), offsets
 
 
 class LinearACE(SitePotential):
@@ -214,7 +203,7 @@ class LinearACE(SitePotential):
         """
         from ._ace_kernels import linear_sites
 
-        R, offsets = _checked(R, offsets, self.dimension)
+        R, offsets = checked_pairs(R, offsets, self.dimension)
         V, G = linear_sites(R, offsets, *self.basis._tables, *self._contracted)
         return V + self.offset, G
 

@@ -64,31 +64,10 @@ class SitePotential:
         return SiteCalculator(self)
 
     def _prepare(self, R, offsets):
-        """Contiguous R and offsets after checking their shapes, with V (zeros) and G
-        (uninitialised) to fill.
-        """
-        R = np.asarray(R)
-        R = np.ascontiguousarray(R, dtype=np.complex128 if np.iscomplexobj(R) else np.float64)
-        offsets = np.ascontiguousarray(offsets, dtype=np.int64)
-        if R.ndim != 2 or R.shape[1] != self.dimension:
-            raise ValueError(
-                f"R has shape {R.shape}; {self!r} needs neighbour vectors of shape (n_pairs, "
-                f"{self.dimension})"
-            )
-        if (
-            offsets.ndim != 1
-            or len(offsets) == 0
-            or offsets[0] != 0
-            or offsets[-1] != len(R)
-            or (np.diff(offsets) < 0).any()
-        ):
-            raise ValueError(
-                f"offsets must rise from 0 to the number of pairs, {len(R)}, with one entry more "
-                "than sites; "
-                f"got shape {offsets.shape}, first and last {offsets[:1].tolist()}, "
-                f"{offsets[-1:].tolist()}"
-            )
+        """`checked_pairs`, with V (zeros) and G (uninitialised) to fill."""
+        R, offsets = checked_pairs(R, offsets, self.dimension)
         return R, offsets, np.zeros(len(offsets) - 1, R.dtype), np.empty_like(R)
+
 
 
 def check_fade(fade: Sequence[float]) -> tuple[float, float]:
@@ -99,3 +78,30 @@ def check_fade(fade: Sequence[float]) -> tuple[float, float]:
     if not 0 < r_on < r_off < np.inf:
         raise ValueError(f"fade=({r_on:g}, {r_off:g}): need 0 < r_on < r_off, both in angstrom")
     return r_on, r_off
+
+def checked_pairs(
+    R: np.ndarray, offsets: np.ndarray, dimension: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """R and offsets of `SitePotential.sites`, contiguous, after checking their shapes: compiled
+    kernels look at nothing themselves.
+    """
+    R = np.asarray(R)
+    R = np.ascontiguousarray(R, dtype=np.complex128 if np.iscomplexobj(R) else np.float64)
+    offsets = np.ascontiguousarray(offsets, dtype=np.int64)
+    if R.ndim != 2 or R.shape[1] != dimension:
+        raise ValueError(
+            f"R has shape {R.shape}: neighbour vectors must have shape (n_pairs, {dimension})"
+        )
+    if (
+        offsets.ndim != 1
+        or len(offsets) == 0
+        or offsets[0] != 0
+        or offsets[-1] != len(R)
+        or (np.diff(offsets) < 0).any()
+    ):
+        raise ValueError(
+            f"offsets must rise from 0 to the number of pairs, {len(R)}, with one entry more than "
+            f"sites; got shape {offsets.shape}, first and last {offsets[:1].tolist()}, "
+            f"{offsets[-1:].tolist()}"
+        )
+    return R, offsets
