@@ -296,6 +296,7 @@ def test_bad_input_is_named():
         BASIS.subset(10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["basis_sites", "linear_sites"])
 def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
     class Poisoned:

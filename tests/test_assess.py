@@ -29,6 +29,8 @@ from mlipgen.generalisation.forecast import forecast
 from mlipgen.learning import Energy, Forces, assemble, fit_blocks
 from mlipgen.potentials import EAM, CalculatorModel, StillingerWeber, cubic_constants
 
+pytestmark = pytest.mark.slow
+
 OWN = Crystal.equilibrium(fitted())
 
 

@@ -19,6 +19,8 @@ from mlipgen import cli
 from mlipgen.generalisation.assess import Assessment, assess
 from mlipgen.potentials import CalculatorModel, save_model
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = '''
 """Tungsten's potential as a calculator that notes what it computes, and may be spoilt."""
 import os, signal

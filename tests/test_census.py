@@ -8,6 +8,8 @@ import pytest
 from mlipgen.experiments import census
 from mlipgen.experiments.census import CensusStudy
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     CensusStudy("Cu", "vacancy", cells=(4,), degrees=(6, 8), test_cell=5),
     CensusStudy("Si", "dumbbell-110", cells=(2,), degrees=(8,), test_cell=3),

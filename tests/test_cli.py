@@ -102,6 +102,7 @@ def test_relax_for_machines_and_people(capsys):
     )
 
 
+@pytest.mark.slow
 def test_installed_command():
     """The `mlipgen` script itself, in a process of its own."""
     script = [sys.executable, "-m", "mlipgen.cli"]

@@ -37,6 +37,7 @@ def relaxed(symbol, defect, n):
 # --- cost ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("symbol", ["W", "Cu", "Fe"])
 @pytest.mark.parametrize("n", [4, 6, 8, 10, 12, 16, 20])
 def test_vacancies_take_at_most_twelve_force_evaluations(symbol, n):
@@ -92,7 +93,7 @@ def test_vacancies_of_multilattices_and_in_two_dimensions(symbol, defect, n):
 
 
 def test_tungsten_vacancy_formation_energies():
-    """Computed independently, six decimals, cells 3^3 to 12^3; and |D ubar| approaching 1.2016 A."""
+    """Computed independently, six decimals, cells 3^3 to 12^3; |D ubar| approaching 1.2016 A."""
     known = {
         3: 3.611285,
         4: 3.581994,

@@ -102,6 +102,7 @@ def test_formation_energy_per_site_is_the_difference_of_totals():
 # --- predictions against measurements ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crystal, bar", [("W", 0.02), ("Cu", 0.02), ("Si", None)])
 def test_newtons_effectivity_is_within_two_percent(crystal, bar):
     """For every stable fit with forces whose measured geometry error is below 5 % of |D ubar|.
@@ -239,6 +240,7 @@ def test_energies_alone_are_far_off_and_the_verdict_is_honest():
             assert e.verdict.why
 
 
+@pytest.mark.slow
 def test_verdicts_of_bad_models():
     prepared = study("W")
     reference = prepared.reference

@@ -28,6 +28,8 @@ from mlipgen.widgets.explorer.builder import _grid_setting
 from mlipgen.widgets.explorer.factors import soft_modes, wave_vectors
 from mlipgen.widgets.explorer.packing import echelon, r_factor
 
+pytestmark = pytest.mark.slow
+
 BLOCKS = {
     "E": "energy",
     "F": "force",

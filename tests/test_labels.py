@@ -152,6 +152,7 @@ print(repr(float(test_labels.work(with_store(test_labels.model(Killed()), {folde
 """
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_asks_nothing_twice(tmp_path):
     expected = work(model(plain := Counted()))[3].sum()
     log = tmp_path / "log"
@@ -213,6 +214,7 @@ def _fill(path, start):
         store.add("a 1", atoms, {"energy": float(k)})
 
 
+@pytest.mark.slow
 def test_several_processes_share_a_store(tmp_path):
     path = tmp_path / "labels.jsonl"
     store = LabelStore(path)

@@ -247,6 +247,7 @@ def test_another_process_gives_the_same_numbers():
     there.calc.close()
 
 
+@pytest.mark.slow
 def test_a_model_in_another_process(script):
     spec = calculator_spec(f"{script}:ours")
     model = spec.model("Cu", own_process=True, supercell=3)
@@ -297,6 +298,7 @@ def test_an_interrupted_question_is_not_answered_later(monkeypatch):
     atoms.calc.close()
 
 
+@pytest.mark.slow
 def test_lammps_by_name_here_and_in_another_process():
     models = [
         load_potential("LAMMPS:Cu_Zuo_JPCA2020.snap", "Cu", own_process=own)
@@ -310,6 +312,7 @@ def test_lammps_by_name_here_and_in_another_process():
     models[1].calculator.close()
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_reported_and_started_again(script):
     atoms = copper()
     atoms.calc = calculator_spec(f"{script}:Dies").calculator(own_process=True)

@@ -151,6 +151,7 @@ def start(out):
     )
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(finished, tmp_path):
     """kill -9 as soon as a point is on disk; the second run keeps it byte by byte and ends like an
     uninterrupted one.
