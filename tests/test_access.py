@@ -5,6 +5,7 @@ contrast of graphics.
 import pytest
 from conftest import built_pages
 from explorer_synthetic import synthetic
+from javascript import script
 from test_explorer import mount, page  # noqa: F401  (the fixture)
 
 from mlipgen.widgets import Explorer
@@ -85,19 +86,17 @@ def test_keyboard_reaches_every_control_visibly(page, theme):
     """
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer([synthetic(), synthetic(seed=2)]))
-    wanted = page.evaluate("""() => [...document.querySelectorAll('.mx :is(input, select, button, summary, [tabindex="0"])')]
-        .filter((e) => e.checkVisibility() && !e.disabled).map((e, i) => { e.dataset.stop = i; return String(i); })""")
+    wanted = page.evaluate("""() => {
+        const controls = 'input, select, button, summary, [tabindex="0"]';
+        return [...document.querySelectorAll(`.mx :is(${controls})`)]
+            .filter((e) => e.checkVisibility() && !e.disabled)
+            .map((e, i) => { e.dataset.stop = i; return String(i); });
+    }""")
     assert len(wanted) > 12
     reached = []
     for _ in wanted:
         page.keyboard.press("Tab")
-        stop, style, width, ratio = page.evaluate("""() => {
-            const e = document.activeElement, s = getComputedStyle(e), parse = (c) => c.match(/[\\d.]+/g).map(Number);
-            const luminance = (c) => { const f = (x) => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
-            let box = e.parentElement, ground = null;
-            while (!ground) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) ground = c; box = box.parentElement; }
-            const [a, b] = [luminance(parse(s.outlineColor)), luminance(ground)].sort((x, y) => y - x);
-            return [e.dataset.stop, s.outlineStyle, parseFloat(s.outlineWidth), (a + 0.05) / (b + 0.05)]; }""")
+        stop, style, width, ratio = page.evaluate(script("colour", "focus_ring"))
         reached.append(stop)
         assert style == "solid" and width >= 2 and ratio >= 3
     assert reached == wanted
@@ -130,17 +129,7 @@ def test_contrast_of_graphics(page, theme):
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer(synthetic()))
     page.wait_for_selector(".mx-plot .mx-floor", state="attached")  # drawn when the controls rest
-    found = page.evaluate("""() => {
-        const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-        const luminance = (c) => { const f = (x) => (x /= 255) <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
-        const ground = (box) => { for (;; box = box.parentElement) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) return c; } };
-        const graphics = [[".mx-line, .mx-mark, .mx-slope, .mx-floor, .mx-axis", "stroke"], [".mx-dot", "fill"],
-                          [".mx-key:not(.newton)", "backgroundColor"], [".mx-key.newton", "borderTopColor"],
-                          [".mx-verdict", "borderLeftColor"], [".mx select, .mx button", "borderTopColor"], [".mx-space, .mx-scale i", "borderTopColor"]];
-        return graphics.flatMap(([selector, property]) => [...document.querySelectorAll(selector)].map((e) => {
-            const [a, b] = [luminance(parse(getComputedStyle(e)[property])), luminance(ground(e.parentElement))].sort((x, y) => y - x);
-            return [(a + 0.05) / (b + 0.05), selector, e.getAttribute("class")]; }));
-    }""")
+    found = page.evaluate(script("colour", "graphics_contrast"))
     assert len(found) > 40
     assert [f for f in found if f[0] < 3] == []
 
@@ -151,8 +140,5 @@ def test_series_differ_in_more_than_colour(page):
     """
     mount(page, Explorer(synthetic()))
     page.wait_for_selector(".mx-plot .mx-floor", state="attached")
-    looks = page.evaluate("""() => [".mx-line.predicted", ".mx-line.reference", ".mx-slope", ".mx-floor", ".mx-mark"].map((selector) => {
-        const e = document.querySelector(`.mx-plot ${selector}`), s = getComputedStyle(e);
-        const dots = selector === ".mx-line.predicted" ? document.querySelectorAll(".mx-plot .mx-dot.predicted").length > 0 : false;
-        return [e.tagName, s.strokeWidth, s.strokeDasharray, dots, selector === ".mx-mark" ? e.getAttribute("d").split("L").length : 0].join(); })""")
+    looks = page.evaluate(script("series_looks"))
     assert len(set(looks)) == 5

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from explorer_synthetic import random_setting, synthetic
+from javascript import script
 
 from mlipgen.widgets import Explorer, ExplorerData, Setting
 
@@ -101,7 +102,8 @@ def test_every_slider_event_solves(page, case):
     """
     mount(page, Explorer(synthetic(**CASES[case])))
     times, shown = page.evaluate("""async () => {
-        const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [], shown = [];
+        const slider = document.querySelector("[aria-label='Forces weight']");
+        const root = document.querySelector(".mx"), out = [], shown = [];
         for (let i = 0; i < 20; i++) {
             slider.value = -30 + 2 * i;
             slider.dispatchEvent(new Event("input"));
@@ -324,22 +326,7 @@ def test_contrast_of_all_text(page, theme):
     """WCAG AA: 4.5 to 1 for every text, against the nearest opaque background."""
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
     mount(page, Explorer(synthetic()))
-    low = page.evaluate("""() => {
-        const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-        const luminance = (c) => { const f = (x) => (x /= 255) <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4;
-            return 0.2126 * f(c[0]) + 0.7152 * f(c[1]) + 0.0722 * f(c[2]); };
-        const low = [];
-        for (const node of document.querySelectorAll(".mx *")) {
-            const own = [...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-            if (!own || !node.getClientRects().length || node.closest("[hidden], option, title, .mx-sr")) continue;
-            const style = getComputedStyle(node), ink = parse(node.closest("svg") ? style.fill : style.color);
-            let box = node, ground = null;
-            while (box && !ground) { const c = parse(getComputedStyle(box).backgroundColor); if (c.length < 4 || c[3] === 1) ground = c; box = box.parentElement; }
-            const [a, b] = [luminance(ink), luminance(ground)].sort((x, y) => y - x);
-            if ((a + 0.05) / (b + 0.05) < 4.5) low.push(node.textContent + " " + style.color + " on " + ground);
-        }
-        return low;
-    }""")
+    low = page.evaluate(script("colour", "explorer_text_contrast"))
     assert low == []
 
 
@@ -369,7 +356,7 @@ def small_study():
 @pytest.mark.parametrize("kinds", ["EF", "EFV+FC", "E+Fw"])
 @pytest.mark.parametrize("degree", [5, 6])
 def test_page_numbers_are_the_librarys(small_study, kinds, degree):
-    """The factors give what a fit and a linear response of the library give, computed without them."""
+    """The factors give what a fit and a linear response of the library, made without them, give."""
     from mlipgen.crystals import Neighbours
     from mlipgen.equilibrium import linear_response
     from mlipgen.generalisation import predict

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from explorer_real import prepared, real_data
 from explorer_synthetic import synthetic
+from javascript import script
 
 from mlipgen.crystals import minimum_image
 from mlipgen.generalisation import measure
@@ -17,21 +18,16 @@ from mlipgen.widgets import Explorer, Setting
 from mlipgen.widgets.explorer.fits import model_of
 
 STATIC = Path(__file__).parents[1] / "book/_static"
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Viewer</title><meta name="viewport" content="width=device-width">
-<script src="{static}/js/require.js"></script><script src="{static}/widgets-local.js"></script><script src="{static}/js/embed-amd.js"></script></head>
-<body><main><h1>Viewer</h1><script type="application/vnd.jupyter.widget-state+json">{state}</script>{views}</main></body></html>"""
-READ = """([number]) => {
-    const viewer = document.querySelectorAll("[data-testid=viewer]")[number], component = viewer.stage.compList[0];
-    const repr = component.reprList[0].repr, buffer = repr.bufferList[0], size = buffer.geometry.attributes.color.array.length / 3;
-    const bfactors = [], places = [], corners = [];
-    component.structure.eachAtom((atom) => {
-        if (atom.resname === "ATM") { bfactors.push(atom.bfactor); places.push([atom.x, atom.y, atom.z]); }
-        if (atom.resname === "BOX") corners.push([atom.x, atom.y, atom.z]);
-    });
-    const count = bfactors.length;
-    const colours = bfactors.map((_, i) => Array.from(buffer.geometry.attributes.color.array.slice(3 * i * size / count, 3 * i * size / count + 3)));
-    return { bfactors, colours, places, corners, components: viewer.stage.compList.length, background: viewer.stage.getParameters().backgroundColor };
-}"""
+PAGE = """<!doctype html><html lang="en">
+<head><meta charset="utf-8"><title>Viewer</title>
+<meta name="viewport" content="width=device-width">
+<script src="{static}/js/require.js"></script>
+<script src="{static}/widgets-local.js"></script>
+<script src="{static}/js/embed-amd.js"></script></head>
+<body><main><h1>Viewer</h1>
+<script type="application/vnd.jupyter.widget-state+json">{state}</script>
+{views}</main></body></html>"""
+READ = script("viewer_state")
 
 
 @pytest.fixture
@@ -140,7 +136,8 @@ def test_colours_follow_the_controls(show):
     agrees(page, other, number=1)
     page.get_by_label("Crystal and defect").first.select_option("1")
     page.wait_for_function(
-        "document.querySelector('[data-testid=viewer]').stage.compList.at(-1).structure.atomCount === 17 + 1 + 8"
+        "document.querySelector('[data-testid=viewer]').stage.compList.at(-1).structure.atomCount "
+        "=== 17 + 1 + 8"
     )
     agrees(page, second, cell=5)  # choices are kept
     assert page.locator("canvas.mx-space:visible").count() == 0
@@ -198,7 +195,10 @@ def test_dark_background_size_keys_and_wheel(show, width):
     viewer = page.get_by_test_id("viewer")
     box, inner = viewer.bounding_box(), viewer.locator("canvas").bounding_box()
     assert abs(box["width"] - inner["width"]) <= 1 and abs(box["height"] - inner["height"]) <= 1
-    orientation = "() => Array.from(document.querySelector('[data-testid=viewer]').stage.viewerControls.rotation.toArray())"
+    orientation = """() => {
+        const { stage } = document.querySelector("[data-testid=viewer]");
+        return Array.from(stage.viewerControls.rotation.toArray());
+    }"""
     seen = [page.evaluate(orientation)]
     for key in ("ArrowLeft", "ArrowDown"):
         viewer.press(key)
@@ -231,12 +231,14 @@ def test_pointing_at_an_atom_reads_its_error(show):
 def test_canvas_without_webgl_and_without_nglview(show):
     """A browser without WebGL keeps the canvas; so does an explorer that carries no viewer."""
     no_webgl = """{ const get = HTMLCanvasElement.prototype.getContext;
-        HTMLCanvasElement.prototype.getContext = function (kind, ...rest) { return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest); }; }"""
-    for widget, script in (
+        HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+            return kind.startsWith("webgl") ? null : get.call(this, kind, ...rest);
+        }; }"""
+    for widget, before in (
         (Explorer(synthetic(), atoms="nglview", unfolded=True), no_webgl),
         (Explorer(synthetic(), unfolded=True), None),
     ):
-        page = show(widget, script=script, ready=False)
+        page = show(widget, script=before, ready=False)
         page.locator("canvas.mx-space").wait_for()
         assert not page.get_by_test_id("viewer").is_visible()
         assert page.locator("canvas.mx-space").get_attribute("aria-label").startswith("The ")

@@ -7,53 +7,15 @@ from pathlib import Path
 
 import pytest
 from conftest import built_pages
+from javascript import script
 
 # without a book the one page fails with the hint to build it
 PAGES = built_pages() or ["book/index.html"]
 # by Sphinx, not ours to write
 GENERATED = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html", "proof-proof.html"}
 
-# The contrast of every text of the article with what it stands on, by the formulas of WCAG 2.
-CONTRAST = """() => {
-  const parse = c => { const v = c.match(/[\\d.]+/g).map(Number); return [v[0], v[1], v[2], v.length > 3 ? v[3] : 1]; };
-  const over = (a, b) => [0, 1, 2].map(i => a[3] * a[i] + (1 - a[3]) * b[i]).concat(1);
-  const luminance = c => { const f = c.slice(0, 3).map(v => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
-                           return .2126 * f[0] + .7152 * f[1] + .0722 * f[2]; };
-  const ground = e => { const layers = [];
-    for (; e; e = e.parentElement) { const s = getComputedStyle(e); if (s.backgroundImage !== 'none') return null; layers.push(parse(s.backgroundColor)); }
-    return layers.reverse().reduce((below, layer) => over(layer, below), [255, 255, 255, 1]); };
-  const bad = [], walker = document.createTreeWalker(document.querySelector('article'), NodeFilter.SHOW_TEXT);
-  for (let node; node = walker.nextNode();) {
-    const e = node.parentElement, s = getComputedStyle(e);
-    if (!node.textContent.trim() || !e.checkVisibility({opacityProperty: true, visibilityProperty: true}) || e.closest('svg, script, style, .headerlink, mjx-assistive-mml, [aria-hidden=true], :disabled')) continue;
-    const box = e.getBoundingClientRect(); if (box.width < 2 || box.height < 2) continue;
-    const below = ground(e); if (!below) continue;
-    const a = luminance(over(parse(s.color), below)), b = luminance(below), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-    const large = parseFloat(s.fontSize) >= 24 || (parseFloat(s.fontSize) >= 18.66 && +s.fontWeight >= 700);
-    if (ratio < (large ? 3 : 4.5) - .01) bad.push(ratio.toFixed(2) + ' ' + s.color + ' ' + e.className + ': ' + node.textContent.trim().slice(0, 40));
-  }
-  return bad; }"""
-
-ACCESS = """() => {
-  const named = e => e.getAttribute('aria-label') || e.getAttribute('aria-labelledby') || e.title || (e.labels && e.labels.length) || e.textContent.trim();
-  const article = document.querySelector('article'), problems = [];
-  for (const i of article.querySelectorAll('img')) {
-    const alt = i.getAttribute('alt');
-    if (alt === null || (alt.match(/\\.(png|svg|jpe?g)$/) || (alt === '' && i.getAttribute('role') !== 'presentation'))) problems.push('image without alternative text: ' + i.src.slice(-60)); }
-  for (const e of article.querySelectorAll('input:not([type=hidden]), select, textarea, button, [role=slider], [role=button]'))
-    if (e.checkVisibility() && !named(e)) problems.push('control without a name: ' + e.outerHTML.slice(0, 120));
-  const ids = [...document.querySelectorAll('article [id]')].map(e => e.id);
-  const twice = ids.filter((id, n) => ids.indexOf(id) !== n);
-  if (twice.length) problems.push('ids used twice: ' + twice.slice(0, 3));
-  let level = 0;
-  for (const h of article.querySelectorAll('h1, h2, h3, h4, h5, h6')) {
-    if (!h.textContent.trim()) problems.push('empty heading');
-    if (h.closest('.cell_output')) continue;   // a widget does not know how deep it stands
-    if (+h.tagName[1] > level + 1) problems.push('heading level skipped before: ' + h.textContent.trim());
-    level = +h.tagName[1]; }
-  if (!document.documentElement.lang) problems.push('no language');
-  if (!document.title.trim()) problems.push('no title');
-  return problems; }"""
+CONTRAST = script("colour", "article_contrast")
+ACCESS = script("article_access")
 
 
 def article_is_whole(page, path):
@@ -99,7 +61,7 @@ def test_page_in_the_dark_on_a_phone(open_page, path):
         assert page.evaluate(CONTRAST) == []
 
 
-# Formulas and visible code: [what, how far beyond their box, text], and how they are cut vertically.
+# Formulas and visible code: [what, how far beyond their box, text], and how they are cut in height.
 OVERFLOW = """() => {
   const seen = [...document.querySelectorAll('article mjx-container, article .cell_input pre')]
     .filter((e) => e.checkVisibility());
