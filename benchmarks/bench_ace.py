@@ -234,9 +234,11 @@ def main():
     )
     for name, rows in results.items():
         for r in rows:
+            complex_step, ridge = (r.get(k, float("nan")) for k in ("complex_step", "ridge"))
             print(
-                f"{name:10}{r['functions']:10d}{r['evaluate']:10.1f}{r.get('complex_step', float('nan')):10.1f}{r['design']:10.1f}"
-                f"{'':14}{r['train']:12.2e}{r['test']:10.2e}{r.get('ridge', float('nan')):12.2e}"
+                f"{name:10}{r['functions']:10d}{r['evaluate']:10.1f}{complex_step:10.1f}"
+                f"{r['design']:10.1f}"
+                f"{'':14}{r['train']:12.2e}{r['test']:10.2e}{ridge:12.2e}"
             )
     if "ace-jax" in results:
         for a, b in zip(results["pair=2"], results["ace-jax"]):

@@ -1,4 +1,4 @@
-"""Times of the explorer: a slider event, the page's own relaxation, "refit and relax" in the kernel.
+"""Times of the explorer: slider events, the page's own relaxation, "refit and relax" in the kernel.
 
     .venv/bin/python benchmarks/bench_explorer.py
 
@@ -28,7 +28,8 @@ from mlipgen.widgets import Explorer
 from mlipgen.widgets.explorer.builder import explorer_data
 
 MOVES = """async () => {
-    const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx"), out = [];
+    const slider = document.querySelector("[aria-label='Forces weight']");
+    const root = document.querySelector(".mx"), out = [];
     for (let i = 0; i < 70; i++) {
         slider.value = -30 + i % 60;
         slider.dispatchEvent(new Event("input"));
@@ -39,7 +40,8 @@ MOVES = """async () => {
 }"""
 
 RELAX = """async () => {
-    const slider = document.querySelector("[aria-label='Forces weight']"), root = document.querySelector(".mx");
+    const slider = document.querySelector("[aria-label='Forces weight']");
+    const root = document.querySelector(".mx");
     const until = (done) => new Promise((resolve) => {
         const look = () => (done() ? resolve(performance.now()) : setTimeout(look, 1));
         look();
@@ -90,7 +92,8 @@ with sync_playwright() as driver:
         report(f"page's own relaxation, {what}", times, 1200)
     # every move cancels the relaxation that the last one began, so begin it at once
     page.evaluate(
-        "() => { const wait = setTimeout; window.setTimeout = (f, t) => wait(f, t === 200 ? 0 : t); }"
+        "() => { const wait = setTimeout; "
+        "window.setTimeout = (f, t) => wait(f, t === 200 ? 0 : t); }"
     )
     report("slider event while the page relaxes", page.evaluate(MOVES), 16)
     browser.close()

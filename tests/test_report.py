@@ -1,5 +1,5 @@
-"""The report: one page that asks no server for anything, in light, dark and on a phone, for eyes and
-screen readers; tables; limits; numbers.
+"""The report: one page that asks no server for anything, in light, dark and on a phone, for eyes
+and screen readers; tables; limits; numbers.
 """
 
 import json

@@ -21,9 +21,9 @@ FOLDERS = (
 )
 FRONT = """# The library
 
-`mlipgen` is one folder for each part of the theory; each imports only from those above it. Units are
-eV and Å throughout; arrays have sites first, neighbours second, components last. These pages are made
-from the docstrings of version {version}.
+`mlipgen` is one folder for each part of the theory; each imports only from those above it. Units
+are eV and Å throughout; arrays have sites first, neighbours second, components last. These pages
+are made from the docstrings of version {version}.
 
 | folder | what it is for |
 |---|---|

@@ -1,10 +1,9 @@
 """Build the book: execute what changed, write _build/html, say where it is.  Called by `make book`.
 
 Chapters are executed into a cache (Jupyter Book's), which only notices changes of the notebooks
-themselves.
-Here the cache is dropped as soon as anything else that the chapters compute with has changed: the
-library, its data,
-the pinned packages.  So the pages never show a number that this checkout does not give.
+themselves.  Here the cache is dropped as soon as anything else that the chapters compute with has
+changed: the library, its data, the pinned packages.  So the pages never show a number that this
+checkout does not give.
 """
 
 import hashlib
@@ -48,11 +47,10 @@ REDIRECT = """<!doctype html>
 
 def finish():
     """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened
-    from disk; the same id
-    for every exercise, solution and theorem of a page; roles that screen readers do not know
-    (bibliography) or miss (the
-    sidebar); hyphens before numbers from cells, which are minus signs; a front page without a
-    title; static files that changed while no chapter did, which Sphinx does not copy again."""
+    from disk; the same id for every exercise, solution and theorem of a page; roles that screen
+    readers do not know (bibliography) or miss (the sidebar); hyphens before numbers from cells,
+    which are minus signs; a front page without a title; static files that changed while no chapter
+    did, which Sphinx does not copy again."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
     repeated = re.compile(
@@ -109,10 +107,13 @@ def main():
     if code := subprocess.run(command, cwd=ROOT).returncode:
         sys.exit(code)
     finish()
+    python = Path(sys.executable)
+    if python.is_relative_to(ROOT):
+        python = python.relative_to(ROOT)
     print(f"""Built in {time.time() - start:.0f} s.  Open it straight from disk,
     file://{PAGES / "index.html"}
 or serve it,
-    {Path(sys.executable).relative_to(ROOT) if Path(sys.executable).is_relative_to(ROOT) else sys.executable} -m http.server --directory _build/html 8000
+    {python} -m http.server --directory _build/html 8000
 and open http://localhost:8000""")
 
 
