@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 BOOK = Path(__file__).resolve().parents[1] / "book"
-PAGES = [p for p in sorted(BOOK.glob("*.md")) if "```python" in p.read_text(encoding="utf-8")]
+PAGES = [
+    p
+    for p in [*sorted(BOOK.glob("*.md")), *sorted(BOOK.glob("course/*.md"))]
+    if "```python" in p.read_text(encoding="utf-8")
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)

@@ -169,7 +169,8 @@ def test_links_inside_the_book_lead_somewhere(open_page, html, path):
         file, _, anchor = target[len(root) :].partition("#")
         file = html / (file.partition("?")[0] or "index.html")
         assert file.is_file(), f"{path} links to {target}, which does not exist"
-        if anchor and file.suffix == ".html":
+        setting = re.match(r"[a-z]+_L\d+_E", anchor)  # of the explorer, not a place in the page
+        if anchor and file.suffix == ".html" and not setting:
             assert f'id="{anchor}"' in file.read_text(), f"{path} links to {target}: no such anchor"
 
 

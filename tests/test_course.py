@@ -1,0 +1,113 @@
+"""The instructor's guide: prepared settings open as promised, plans and outcomes add up."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
+from explorer_link import EXPLORERS, fragment, kinds_of, parse  # noqa: E402
+
+BOOK = ROOT / "book"
+PAGES = sorted((BOOK / "course").glob("*.md"))
+TEXT = {p.stem: p.read_text(encoding="utf-8") for p in PAGES}
+LINKS = sorted(
+    {
+        target
+        for text in TEXT.values()
+        for target in re.findall(r"\{explorer\}`[^`<]*<(.+?)>`", text)
+    }
+)
+
+
+def python_call(page, name):
+    """What the explorer says its setting is: its own `copy as Python`."""
+    explorer = page.locator('[data-testid="explorer"][data-state="ready"]')
+    explorer.wait_for()
+    page.evaluate("""() => [...document.querySelectorAll("[data-testid=explorer] button")]
+        .find((b) => b.textContent === "Copy as Python").click()""")
+    return page.locator(".mx-code").text_content()
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_opens_the_explorer_at_its_setting(open_page, link):
+    from mlipgen.learning import WEIGHTS
+
+    place, setting = parse(link)
+    page = open_page(EXPLORERS[place][0] + ".html" + fragment(place, setting))
+    call = python_call(page, EXPLORERS[place][1])
+    read = {
+        key: re.search(rf"\b{key}=([^,)]+|\{{.*?\}})", call)[1]
+        for key in ("cell", "degree", "ridge", "noise")
+    }
+    assert int(read["cell"]) == setting["cell"] and int(read["degree"]) == setting["degree"]
+    assert float(read["ridge"]) == pytest.approx(setting["ridge"], rel=0.4)
+    assert float(read["noise"]) == pytest.approx(setting["noise"], rel=0.15)
+    weights = dict(
+        re.findall(r'"(E|F|V|FC)": ([\d.e+-]+)', re.search(r"weights=\{(.*?)\}", call)[1])
+    )
+    assert list(weights) == kinds_of(setting["observations"])
+    for kind, weight in weights.items():
+        assert float(weight) == pytest.approx(setting.get(kind, WEIGHTS[kind]), rel=0.13)
+    crystal = {"tungsten": "W", "copper": "Cu", "silicon": "Si"}[setting["crystal"]]
+    assert f'crystal="{crystal}"' in call or f"'{crystal}'" in call or f'"{crystal}"' in call
+
+
+def test_each_plan_opens_the_explorer():
+    for plan in ("lecture", "workshop", "module"):
+        assert "{explorer}`" in TEXT[plan]
+
+
+@pytest.mark.parametrize("wrong", ["nowhere cell=3", "explorer cells=3", "explorer cell=x"])
+def test_a_wrong_setting_is_refused(wrong):
+    with pytest.raises(ValueError):
+        parse(wrong)
+
+
+def test_the_timetable_has_no_gap():
+    """Each line of the day begins where the one before it ends, on a quarter of an hour."""
+    times = re.findall(r"^\| (\d+):(\d\d) to (\d+):(\d\d) \|", TEXT["workshop"], re.M)
+    minutes = [[60 * int(h) + int(m) for h, m in (t[:2], t[2:])] for t in times]
+    assert len(minutes) > 8 and minutes[-1][1] - minutes[0][0] >= 8 * 60
+    for (begin, end), (following, _) in zip(minutes, minutes[1:]):
+        assert begin < end == following
+    assert all(time % 15 == 0 for pair in minutes for time in pair)
+
+
+def test_the_lecture_takes_ninety_minutes():
+    spans = [
+        [int(a), int(b)] for a, b in re.findall(r"^\| (\d+) to (\d+) \|", TEXT["lecture"], re.M)
+    ]
+    assert spans[0][0] == 0 and spans[-1][1] == 90
+    assert all(a[1] == b[0] for a, b in zip(spans, spans[1:]))
+
+
+def test_every_outcome_is_practised_and_the_project_names_only_those():
+    rows = re.findall(r"^\| (O\d+) \| (.*?) \| (.*?) \| (.*?) \|(.*)$", TEXT["outcomes"], re.M)
+    assert [name for name, *_ in rows] == [f"O{n}" for n in range(1, len(rows) + 1)]
+    for _, _, chapter, practised, plans in rows:
+        assert "[](chap-" in chapter and ("{ref}`ex-" in practised or "project" in practised)
+        assert "●" in plans
+    named = set(re.findall(r"\bO\d+\b", TEXT["project"]))
+    assert named <= {name for name, *_ in rows}
+
+
+def test_the_rubric_adds_up():
+    assert (
+        sum(int(n) for n in re.findall(r"^\| \*\*.*?\*\* \((\d+)\) \|", TEXT["project"], re.M))
+        == 100
+    )
+
+
+def test_the_citation_agrees_with_the_file_for_machines():
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    own, paper = re.findall(r"@\w+\{.*?^\}", (BOOK / "cite.md").read_text(), re.M | re.S)
+    words = " ".join(re.search(r"title\s*= \{(.*?)\}", own, re.S)[1].split())
+    assert words == cff["title"] and str(cff["version"]) in own and cff["repository-code"] in own
+    reference = cff["references"][0]
+    assert reference["doi"] in paper and str(reference["year"]) in paper
+    for key in ("volume", "start", "end"):
+        assert str(reference[key]) in paper
