@@ -1,0 +1,299 @@
+"""Transfer: potentials fitted to one kind of defect, tested on others.
+
+A training set is named by what its cells hold: "vacancy", "dumbbell-110", "crystal" (rattled cells
+without a defect), or several joined by "+", which share the configurations evenly.  Every fit is
+predicted, relaxed and compared on every tested defect; two numbers stand beside the errors that
+need the tested defect's equilibrium only: the forces that the fit leaves there, and the `grade`,
+how far its neighbourhoods lie outside the training set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import qr, solve_triangular
+
+from .. import __version__
+from ..crystals import Crystal, Neighbours, Supercell, build_defect
+from ..equilibrium.landscape import landscape
+from ..generalisation.defect_error import defect_error
+from ..generalisation.reference import Reference
+from ..learning.fitting import RIDGE, assemble, fit_blocks
+from ..learning.kinds import parse_kinds
+from ..learning.observations import Configuration, Energy, Forces
+from ..learning.training import crystal_observations, defect_configurations
+from ..potentials import ACEBasis
+from .prepared import reference_potential
+from .store import Store
+from .sweep import sweep
+
+if TYPE_CHECKING:
+    from ..contracts import Model, Size
+    from ..learning.fitting import Fit
+
+#: Largest rattle of training atoms, A, as in `training.defect_configurations`.
+RATTLE = 0.03
+
+
+@dataclass(frozen=True)
+class TransferStudy:
+    """Fits to some defects of a crystal, tested on others.
+
+    trained : training sets, see the module's docstring;  tested : names of `crystals.DEFECTS`
+    cell, test_cell : sizes in unit cells;  count : configurations of every training set
+    saddle : "follow" or "ignore" where a defect relaxes to a saddle point in the training cell
+    """
+
+    crystal: str
+    trained: tuple
+    tested: tuple
+    cell: Size
+    test_cell: Size
+    observations: tuple = ("EF", "EFV+FC")
+    degree: int = 8
+    seeds: tuple = (0, 1)
+    count: int = 12
+    ridge: float = RIDGE
+    saddle: str = "follow"
+
+    def __post_init__(self):
+        for kinds in self.observations:
+            parse_kinds(kinds)
+        for name in self.trained:
+            if self.count % len(name.split("+")):
+                raise ValueError(
+                    f"count = {self.count} configurations cannot be shared evenly by {name!r}"
+                )
+
+    def to_dict(self) -> dict:
+        return dict(vars(self))
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of everything a point depends on besides its own place in the grid."""
+        grid = ("trained", "tested", "observations", "seeds")
+        own = [__version__, {k: v for k, v in vars(self).items() if k not in grid}]
+        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
+
+    def grid(self) -> list[tuple]:
+        """(trained, observations, seed, tested), the tested defect last: a fit serves them all."""
+        return [
+            (name, kinds, seed, test)
+            for name in self.trained
+            for seed in self.seeds
+            for kinds in self.observations
+            for test in self.tested
+        ]
+
+    def prepare(self) -> PreparedTransfer:
+        return PreparedTransfer(self)
+
+    def run(
+        self, out: str | Path | None = None, executor: Any = None, progress: bool = False
+    ) -> list[dict]:
+        """Rows of all points, in grid order (`PreparedTransfer.point`).
+
+        out : a folder; each point is saved there at once, finished ones are not computed again
+        executor : anything with `submit`, see `sweep`; default: this process
+        """
+        store = Store(out, self.key)
+        return sweep(
+            self.grid(), _Task(self), store, executor, progress, f"{self.crystal} transfer"
+        )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One point, in whatever process: each prepares a study once."""
+
+    study: TransferStudy
+
+    def __call__(self, *point):
+        return _prepared(self.study).point(*point)
+
+
+@lru_cache(maxsize=1)
+def _prepared(study):
+    return study.prepare()
+
+
+class PreparedTransfer:
+    """What all points of a study share.
+
+    potential, crystal, basis;  references, blocks and fits are made when they are first needed
+    """
+
+    def __init__(self, study: TransferStudy):
+        self.study = study
+        self.potential = reference_potential(study.crystal)
+        self.crystal = Crystal.equilibrium(self.potential)
+        self.basis = ACEBasis(
+            self.potential.cutoff, study.degree, r0=float(self.crystal.shells[0]),
+            dimension=self.crystal.dimension,
+        )  # fmt: skip
+        self._references: dict = {}
+        self._trained: dict = {}
+        self._fits: dict = {}
+
+    @cached_property
+    def crystal_blocks(self) -> dict:
+        """Virials and force constants of the perfect crystal: the same for every training set."""
+        return assemble(crystal_observations(self.crystal), self.basis, self.potential)
+
+    def reference(self, tested: str) -> Reference:
+        """The tested defect, relaxed with the reference; saddle points are left."""
+        if tested not in self._references:
+            domain = Supercell(self.crystal, self.study.test_cell)
+            self._references[tested] = Reference(
+                self.potential, build_defect(tested, domain), saddle="follow"
+            )
+        return self._references[tested]
+
+    def configurations(self, trained: str, seed: int) -> list[Configuration]:
+        """The cells of a training set."""
+        names, s = trained.split("+"), self.study
+        count = s.count // len(names)
+        return [
+            c
+            for name in names
+            for c in (
+                crystal_configurations(self.crystal, s.cell, count, seed)
+                if name == "crystal"
+                else defect_configurations(
+                    self.potential, self.crystal, name, s.cell, count, seed, rattle=RATTLE,
+                    saddle=s.saddle,
+                )
+            )
+        ]  # fmt: skip
+
+    def training(self, trained: str, seed: int) -> tuple[dict, np.ndarray]:
+        """Blocks of observations, and the R-factor of the basis functions of all training sites."""
+        if (trained, seed) not in self._trained:
+            cells = self.configurations(trained, seed)
+            data = [kind(c) for c in cells for kind in (Energy, Forces)]
+            blocks = assemble(data, self.basis, self.potential) | self.crystal_blocks
+            seen = np.concatenate([self._functions(c.positions, c.cell) for c in cells])
+            self._trained[trained, seed] = blocks, qr(seen, mode="r")[0][: len(self.basis)]
+        return self._trained[trained, seed]
+
+    def fit(self, trained: str, kinds: str, seed: int = 0) -> Fit:
+        if (trained, kinds, seed) not in self._fits:
+            self._fits[trained, kinds, seed] = fit_blocks(
+                self.training(trained, seed)[0], self.basis, kinds, self.potential, self.crystal,
+                ridge=self.study.ridge,
+            )  # fmt: skip
+        return self._fits[trained, kinds, seed]
+
+    def _functions(self, positions, cell):
+        """Basis functions of every site relative to the perfect crystal's, (n, K)."""
+        pairs = Neighbours(positions, cell, self.basis.cutoff)
+        own = self.basis.sites(pairs.vectors(positions), pairs.offsets)[0]
+        return own - self.crystal.energy_per_atom(self.basis)
+
+    def grade(self, trained: str, seed: int, tested: str) -> float:
+        """Largest leverage of a site of the tested defect: b' (sum b b' + ridge^2 Gamma^2)^-1 b.
+
+        b : a site's basis functions less the crystal's; the sum is over all training sites, so a
+        site that the training set holds has at most 1.  A relative of the extrapolation grade of
+        Podryabinkin and Shapeev, Comput. Mater. Sci. 140, 171 (2017).
+        """
+        R = self.training(trained, seed)[1]
+        ridge = self.study.ridge * np.diag(self.basis.prior)
+        R = qr(np.concatenate([R, ridge]), mode="r")[0][: len(self.basis)]
+        equilibrium = self.reference(tested).equilibrium
+        b = self._functions(equilibrium.positions, equilibrium.defect.cell)
+        return float((solve_triangular(R, b.T, trans="T") ** 2).sum(axis=0).max())
+
+    def point(self, trained: str, kinds: str, seed: int, tested: str) -> dict:
+        """Fit, predict, relax: one row of plain numbers, None where there is none; A and eV."""
+        fit, reference = self.fit(trained, kinds, seed), self.reference(tested)
+        error = defect_error(fit.model, reference)
+        p, m = error.prediction, error.measurement
+        row = {
+            "crystal": self.study.crystal,
+            "trained": trained,
+            "observations": kinds,
+            "seed": seed,
+            "tested": tested,
+            "atoms": len(reference.defect),
+            "scale": reference.scale,
+            "formation_energy": reference.formation_energy,
+            "fit_force": fit.rmse["F"],
+            "residual_force": residual_force(fit.model, reference),
+            "grade": self.grade(trained, seed, tested),
+            "predicted_geometry": p.geometry if p.applies else None,
+            "kappa": p.kappa,
+            "measured_geometry": m.geometry,
+            "relative_error": reference.relative(m.geometry),
+            "predicted_energy": p.energy if p.applies else None,
+            "measured_energy": m.energy,
+            "effectivity": error.effectivity if p.applies else None,
+            "distance": error.distance if p.applies else None,
+            "curvature": p.curvature,
+            "followed": m.followed,
+            "verdict": str(p.verdict.outcome),
+            "outcome": str(m.verdict.outcome),
+        }
+        return {k: plain(v) for k, v in row.items()}
+
+
+def crystal_configurations(
+    crystal: Crystal, cells: Size, count: int, seed: int, rattle: float = RATTLE
+) -> list[Configuration]:
+    """Perfect cells, atoms rattled by 0 ... `rattle` A."""
+    cell = Supercell(crystal, cells)
+    rng, centre = np.random.default_rng(seed), cell.positions[cell.central_site()]
+    return [
+        Configuration(
+            cell.positions + sigma * rng.standard_normal(cell.positions.shape), cell.cell, crystal,
+            centre,
+        )
+        for sigma in np.linspace(0.0, rattle, count)
+    ]  # fmt: skip
+
+
+def residual_force(model: Model, reference: Reference) -> float:
+    """Root of the sum of the squared forces of `model` at the reference equilibrium, eV/A."""
+    at = reference.equilibrium
+    f = landscape(model, reference.defect.cell, at.positions).evaluate()[1]
+    return float(np.sqrt((f**2).sum()))
+
+
+def plain(value: Any) -> Any:
+    """What JSON knows."""
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def _study(crystal, interstitial, cell, test_cell, also=()):
+    defects = ("vacancy", "divacancy", interstitial)
+    trained = ("crystal", *defects, "+".join(defects))
+    return TransferStudy(crystal, trained, (*defects, *also), cell=cell, test_cell=test_cell)
+
+
+#: The studies that chapter 15 shows: bcc, fcc, diamond and hcp.
+STUDIES = (
+    _study("W", "dumbbell-110", 4, 8),
+    _study("Cu", "dumbbell-100", 4, 6, ("dumbbell-110",)),
+    _study("Si", "dumbbell-110", 3, 5, ("dumbbell-100", "dumbbell-111")),
+    _study("Ti", "dumbbell-111", (6, 6, 3), (9, 9, 6)),
+)
+
+
+def run(
+    studies: Sequence[TransferStudy] = STUDIES,
+    out: str | Path | None = None,
+    executor: Any = None,
+    progress: bool = False,
+) -> list[dict]:
+    """The rows of several studies, one after the other."""
+    folders = [None if out is None else Path(out) / s.crystal for s in studies]
+    return [r for s, f in zip(studies, folders) for r in s.run(f, executor, progress)]
