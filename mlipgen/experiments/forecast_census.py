@@ -70,7 +70,7 @@ class ForecastStudy(Study):
     variants: tuple = ()
 
     def prepare(self) -> Prepared:
-        return _Prepared(self)
+        return ForecastPrepared(self)
 
 
 _FITS: dict[str, Any] = {
@@ -132,7 +132,7 @@ def run(
     return [row for part in parts for row in part]
 
 
-class _Prepared(Prepared):
+class ForecastPrepared(Prepared):
     def __init__(self, study):
         super().__init__(study)
         self._known = {}
