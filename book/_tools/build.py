@@ -16,6 +16,8 @@ from pathlib import Path
 
 import api
 import execute
+import figure_pack
+import slides
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -107,6 +109,8 @@ def main():
     if code := subprocess.run(command, cwd=ROOT).returncode:
         sys.exit(code)
     finish()
+    slides.main(PAGES / "_static" / "slides")
+    figure_pack.main(PAGES / "_static" / "figures")
     python = Path(sys.executable)
     if python.is_relative_to(ROOT):
         python = python.relative_to(ROOT)

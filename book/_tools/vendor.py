@@ -64,6 +64,17 @@ NPM = {
         "E1d3oP2emgJ9dRQZdf3Kkn0qJgI6ZLpyS5z6ZkY1DF3kaQaBsGZsndEpHwx+eC+tYM41HaSNvNtLx8tU57FzTQ==",
         {"dist/tippy-bundle.umd.min.js": "previews/2.js"},
     ),
+    "reveal.js": (
+        "5.2.1",
+        "r7//6mIM5p34hFiDMvYfXgyjXqGRta+/psd9YtytsgRlrpRzFv4RbH76TXd2qD+7ZPZEbpBDhdRhJaFgfQ7zNQ==",
+        {
+            "dist/reveal.js": "reveal/reveal.js",
+            "dist/reveal.css": "reveal/reveal.css",
+            "dist/reset.css": "reveal/reset.css",
+            "plugin/notes/notes.js": "reveal/notes.js",
+            "LICENSE": "reveal/LICENSE",
+        },
+    ),
 }
 # Jupyter front-end modules that Python packages install under <prefix>/share/jupyter/nbextensions.
 NBEXTENSIONS = {"anywidget": "anywidget", "nglview": "nglview-js-widgets"}
