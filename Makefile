@@ -1,6 +1,7 @@
 # make book     build the book into _build/html          make live      open the chapters in JupyterLab
 # make test     unit tests, chapters, built pages        make refresh   execute the chapters in place (stored outputs)
 # make check    lint, types, spelling, quick unit tests
+# make assignments   notebooks for students and for the instructor, in _build/assignments
 # make clean    remove everything that was built, the virtual environment included
 # Each starts by setting up .venv (once: about two minutes, 1 GB).
 PYTHON ?= python3
@@ -13,10 +14,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 book test refresh: export NUMBA_NUM_THREADS = 1
 book test refresh: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test check live refresh clean setup javascript
+.PHONY: help book test check live refresh assignments clean setup javascript
 
 help:
-	@sed -n '1,5s/^# //p' Makefile
+	@sed -n '1,6s/^# //p' Makefile
 
 $(STAMP): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: sudo apt-get install python3 python3-venv"; exit 1; }
@@ -35,8 +36,8 @@ javascript: $(STAMP)
 
 check: $(STAMP)
 	@echo "Lint, types, spelling, quick unit tests (under two minutes) ..."
-	$(BIN)/ruff check mlipgen tests benchmarks book/_tools
-	$(BIN)/ruff format --check mlipgen tests benchmarks book/_tools
+	$(BIN)/ruff check mlipgen tests benchmarks book/_tools binder
+	$(BIN)/ruff format --check mlipgen tests benchmarks book/_tools binder
 	$(BIN)/mypy mlipgen
 	$(BIN)/python -m codespell_lib
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not slow"
@@ -58,6 +59,9 @@ live: $(STAMP)
 refresh: $(STAMP)
 	@for chapter in $(CHAPTERS); do echo "executing $$chapter (up to a minute)"; \
 	  $(BIN)/jupyter execute --inplace --timeout=300 $$chapter || exit 1; done
+
+assignments: $(STAMP)
+	@$(BIN)/python book/_tools/assignments.py
 
 clean:
 	rm -rf $(VENV) _build .cache book/_static/js mlipgen.egg-info .pytest_cache .hypothesis

@@ -91,6 +91,8 @@ def numbers(name):
 
 def written(name, key, form=None):
     """A noted number as the text shows it."""
+    if key not in numbers(name):
+        raise ValueError(f"chapter {name} has noted no {key}: run `make refresh`")
     text = numbers(name)[key]
     if text[:1] in "'\"":
         return text[1:-1]

@@ -43,7 +43,9 @@ def energies_and_forces(
 def hessian_vector(
     model: SiteModel, neighbours: Neighbours, positions: np.ndarray, direction: np.ndarray
 ) -> np.ndarray:
-    """Product of the Hessian of the energy with `direction` (n_sites, d): (n_sites, d), exact."""
+    """Product of the Hessian of the energy, eV/A^2, with `direction` (n_sites, d): (n_sites, d),
+    exact.
+    """
     R = neighbours.vectors(positions)  # may rebuild the list, so it comes first
     return stencil_hessian_vector(model, neighbours, R, direction)
 
@@ -104,7 +106,7 @@ class ForceConstantTable:
         return D.reshape((len(k), n * d, n * d) + self.K.shape[3:])
 
     def dynamical_matrix(self, k: np.ndarray) -> np.ndarray:
-        """The same for one wave vector (d,): (n d, n d, ...)."""
+        """The same for one wave vector (d,): (n d, n d, ...), eV/A^2."""
         return self.dynamical_matrices(np.asarray(k, float)[None])[0]
 
 

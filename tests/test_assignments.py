@@ -1,0 +1,130 @@
+"""Assignments: solutions are out, answers are checked, right and wrong ones are told apart."""
+
+import ast
+import copy
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
+import assignments  # noqa: E402
+import outputs  # noqa: E402
+
+STEMS = [path.stem for path in outputs.chapters()]
+GRADED = "03_potentials_and_derivatives"
+
+
+def by_grade_id(notebook):
+    cells = [c for c in notebook.cells if "nbgrader" in c.metadata]
+    return {c.metadata["nbgrader"]["grade_id"]: c for c in cells}
+
+
+def defined(code):
+    """Names that a piece of code assigns, defines or imports at its top level."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+    return found
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_students_get_no_solution(stem):
+    student, teacher = (assignments.assignment(stem, own) for own in (False, True))
+    given, solved = by_grade_id(student), by_grade_id(teacher)
+    assert list(given) == list(solved) and given
+    text = "\n".join(c.source for c in student.cells)
+    assert "HIDDEN TESTS" not in text and "BEGIN SOLUTION" not in text and "{solution" not in text
+    assert not any(c.get("outputs") for c in student.cells)
+    for parts in (p for p in assignments.pieces(outputs.notebook(stem)) if p[0] == "solution"):
+        for kind, part in parts[2]:
+            source = part.source if kind == "code" else part
+            longest = max((line.strip() for line in source.splitlines()), key=len, default="")
+            if len(longest) > 50 and not longest.startswith((":", "`")):
+                assert longest not in text, f"{parts[1]}: {longest[:60]}"
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_notebook_is_read_without_the_book(stem):
+    for cell in assignments.assignment(stem, False).cells:
+        if cell.cell_type == "markdown":
+            left = re.findall(
+                r"^[`:]{3,}\{|\{(?:glue|prf|cite|ref|eq|term|quiz)[\w:]*\}`", cell.source
+            )
+            assert not left, cell.source[:200]
+            assert "[](" not in cell.source
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_what_is_asked_for_is_not_in_the_chapter_already(stem):
+    """Otherwise a student who wrote nothing could pass."""
+    notebook = assignments.assignment(stem, False)
+    given = [
+        c.source for c in notebook.cells if c.cell_type == "code" and not c.metadata.get("nbgrader")
+    ]
+    known = set().union(*(defined(re.sub(r"^[%!].*", "", code, flags=re.M)) for code in given))
+    for label, check in assignments.checks(stem).items():
+        assert not set(check["names"]) & known, label
+        assert set(check) == {"names", "answer", "seen", "hidden"}, label
+        assert "assert" in check["hidden"] and "assert" in check["seen"], label
+
+
+def test_the_chapters_have_checks():
+    written = sum(len(assignments.checks(stem)) for stem in STEMS)
+    assert written >= 40
+    assert {p.stem for p in assignments.CHECKS.glob("*.yml")} <= set(STEMS)
+
+
+def submitted(answers):
+    """The students' notebook of a chapter with these answers, by grade id, in the code cells."""
+    notebook = copy.deepcopy(assignments.assignment(GRADED, False))
+    for grade_id, code in answers.items():
+        by_grade_id(notebook)[grade_id].source = code
+    return notebook
+
+
+def hand_in(folder, student, notebook):
+    (folder / student).mkdir(parents=True)
+    nbformat.write(notebook, folder / student / f"{GRADED}.ipynb")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # nbgrader's own: SQLAlchemy, zmq
+def test_right_and_wrong_submissions_are_graded(tmp_path):
+    """By nbgrader, hidden checks included: full points, some, none; and removed checks return."""
+    pytest.importorskip("nbgrader", reason='pip install ".[course]"')
+    import grading
+
+    root, box = tmp_path / "course", tmp_path / "handed in"
+    assignments.write(GRADED, root)
+    ours = by_grade_id(assignments.assignment(GRADED, False))
+    solved = by_grade_id(assignments.assignment(GRADED, True))
+    right = {k: c.source for k, c in solved.items() if k.endswith(("-code", "-text"))}
+    hand_in(box, "right", submitted(right))
+    wrong = {**right}
+    wrong["potentials-silicon-code"] += "\nformation_in_epsilon = 3.0"  # passes what is seen
+    wrong["potentials-gradient-code"] = "complex_step, from_gradient = 1.0, 1.1\ndR = R"
+    cheating = submitted(wrong)
+    by_grade_id(cheating)["potentials-silicon-check"].source = "pass"
+    hand_in(box, "wrong", cheating)
+    hand_in(box, "blank", submitted({}))
+
+    found = grading.grade(root, GRADED, box)
+    possible = assignments.POINTS["machine"] * len(assignments.checks(GRADED))
+    explanations = sum(k.endswith("-text") for k in ours)
+    assert found["right"] == (possible, possible, explanations)
+    assert found["wrong"] == (possible - 2 * assignments.POINTS["machine"], possible, explanations)
+    assert found["blank"][:2] == (0, possible)
+
+    # what nbgrader hands out is what we hand out
+    path = root / "release" / GRADED / f"{GRADED}.ipynb"
+    theirs = by_grade_id(nbformat.read(path, as_version=4))
+    assert {k: c.source.strip() for k, c in theirs.items()} == {
+        k: c.source.strip() for k, c in ours.items()
+    }
