@@ -65,7 +65,10 @@ class PreparedRanking(PreparedTransfer):
             self._references[tested] = SymmetricReference(self.potential, defect)
         return self._references[tested]
 
-    def point(self, trained: str, kinds: str, seed: int) -> dict:
+    def row(self, point: tuple) -> dict:
+        return self.rank(*point)
+
+    def rank(self, trained: str, kinds: str, seed: int) -> dict:
         """One row: `states` holds a dict for each dumbbell, see `state`."""
         model = self.fit(trained, kinds, seed).model
         return {

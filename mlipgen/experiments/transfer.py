@@ -103,10 +103,8 @@ class TransferStudy:
         out : a folder; each point is saved there at once, finished ones are not computed again
         executor : anything with `submit`, see `sweep`; default: this process
         """
-        store = Store(out, self.key)
-        return sweep(
-            self.grid(), _Task(self), store, executor, progress, f"{self.crystal} transfer"
-        )
+        name, store = f"{self.crystal} transfer", Store(out, self.key)
+        return sweep(self.grid(), _Task(self), store, executor, progress, name)
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class _Task:
     study: TransferStudy
 
     def __call__(self, *point):
-        return _prepared(self.study).point(*point)
+        return _prepared(self.study).row(point)
 
 
 @lru_cache(maxsize=1)
@@ -211,6 +209,10 @@ class PreparedTransfer:
         b = self._functions(equilibrium.positions, equilibrium.defect.cell)
         return float((solve_triangular(R, b.T, trans="T") ** 2).sum(axis=0).max())
 
+    def row(self, point: tuple) -> dict:
+        """The row of one point of the study's grid."""
+        return self.point(*point)
+
     def point(self, trained: str, kinds: str, seed: int, tested: str) -> dict:
         """Fit, predict, relax: one row of plain numbers, None where there is none; A and eV."""
         fit, reference = self.fit(trained, kinds, seed), self.reference(tested)
@@ -268,15 +270,14 @@ def residual_force(model: Model, reference: Reference) -> float:
 
 def plain(value: Any) -> Any:
     """What JSON knows."""
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    return value
+    number = isinstance(value, (float, np.floating))
+    return (float(value) if np.isfinite(value) else None) if number else value
 
 
 def _study(crystal, interstitial, cell, test_cell, also=()):
-    defects = ("vacancy", "divacancy", interstitial)
-    trained = ("crystal", *defects, "+".join(defects))
-    return TransferStudy(crystal, trained, (*defects, *also), cell=cell, test_cell=test_cell)
+    own = ("vacancy", "divacancy", interstitial)
+    sets = ("crystal", *own, "+".join(own))
+    return TransferStudy(crystal, sets, (*own, *also), cell, test_cell)
 
 
 #: The studies that chapter 15 shows: bcc, fcc, diamond and hcp.
