@@ -1,0 +1,61 @@
+"""What chapter 16 tells its readers to write is understood; the record is of today's form."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mlipgen.commands.assess_settings import read_settings
+from mlipgen.generalisation.assess import Assessment
+from mlipgen.potentials.naming import read_calculators
+from mlipgen.report.thresholds import parse_limits
+
+BOOK = Path(__file__).resolve().parents[1] / "book"
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """{file name: text} of the examples, which begin with their file's name."""
+    nb = nbformat.read(BOOK / "16_assess_your_own_potential.ipynb", as_version=4)
+    text = "\n\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
+    found = re.findall(r"```{code-block} \w+\n:caption: (\S+)\n\n(.*?)```", text, re.S)
+    assert [name for name, _ in found] == ["reference.py", "mo.yml", "models.yml"]
+    return dict(found)
+
+
+def test_the_settings_are_read(examples, tmp_path):
+    path = tmp_path / "mo.yml"
+    path.write_text(examples["mo.yml"])
+    settings = read_settings(path)
+    assert settings["checks"] == (4, 5) and settings["domain"] == 12
+    assert settings["defects"] == ("vacancy", "dumbbell-110")
+    (limit,) = parse_limits(settings["fail_above"])
+    assert limit.value == pytest.approx(0.05)
+    assert settings["candidate"].spec().name == "Mo_Zuo_JPCA2020.snap"
+
+
+def test_the_entries_are_read_and_the_python_compiles(examples, tmp_path):
+    path = tmp_path / "models.yml"
+    path.write_text(examples["models.yml"])
+    specs = read_calculators(path)
+    assert list(specs) == ["my-eam", "my-mace"]
+    assert specs["my-mace"].python == "/opt/mace/bin/python" and specs["my-mace"].cutoff == 12
+    assert specs["my-eam"].recipe["kwargs"]["pair_style"] == "eam/alloy"
+    compile(examples["reference.py"], "reference.py", "exec")
+
+
+def test_the_recorded_assessments_are_today_s_form():
+    reports = [
+        Assessment.from_json(json.dumps(one))
+        for one in json.loads((BOOK / "data" / "assessments.json").read_text())
+    ]
+    assert len(reports) == 4
+    for report in reports:
+        assert all(c.passed for facts in (report.candidate, report.reference) for c in facts.checks)
+        for section in report.defects:
+            main = section.main
+            assert main.truth is not None and main.truth.energy is not None
+            if main.applies:  # what it promised, it kept
+                assert abs(main.energy.value - main.truth.energy) <= main.energy.bar
