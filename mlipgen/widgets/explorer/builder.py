@@ -92,7 +92,7 @@ print("energy (eV): Newton", p.energy, "relaxed", m.energy)"""
 def explorer_data(
     study,
     *,
-    grid=True,
+    grid=None,
     shells=None,
     near=60,
     modes=16,
@@ -108,7 +108,9 @@ def explorer_data(
     ----------
     study : Study or Prepared   cells, degrees, observations, test domain, seeds
     grid : bool or list         relax every (cell, kinds, degree) of the study's grid for the
-                                measured marks, or of the list
+                                measured marks, or of the list; default: of the largest degree,
+                                which the still figure shows, where the page relaxes all others
+                                itself, else every one
     shells : int                shells of distance in which the error is resolved; default 7, or 3
                                 for more than 100 functions
     near : int                  atoms in the 3D view;  modes : soft modes for the stability test
@@ -131,13 +133,12 @@ def explorer_data(
     else:
         prepared, study = study, study.study
         prepare = lambda: prepared
-    points = [list(point) for point in (study.grid() if grid is True else grid or ())]
     key = [
         _sources(),
         study.key,
         list(study.cells),
         list(study.degrees),
-        points,
+        grid if isinstance(grid, (bool, type(None))) else [list(point) for point in grid],
         shells,
         near,
         modes,
@@ -197,10 +198,11 @@ def explorer_data(
         "python": PYTHON.format(arguments=_arguments(study)),
         "measured": [],
     }
-    if relax_in_page and can_relax(prepared):
+    itself = relax_in_page and can_relax(prepared)
+    if itself:
         meta["relax"] = relaxation_data(prepared, order, arrays)
     data = ExplorerData(meta, arrays, _relaxer(prepare))
-    for cell, kinds, degree in points:
+    for cell, kinds, degree in _to_relax(study, grid, itself):
         say(f"relaxing {kinds}, cell {cell}, degree {degree}")
         setting = _grid_setting(study, cell, kinds, degree)
         meta["measured"].append({**vars(setting), **data.relax(data, setting)})
@@ -240,6 +242,13 @@ def _sources():
     for file in sorted(Path(__file__).parents[2].rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def _to_relax(study, grid, itself):
+    """The points of a study that are relaxed while the data are made."""
+    if grid is None:
+        return [p for p in study.grid() if p[2] == study.degrees[-1] or not itself]
+    return study.grid() if grid is True else grid or ()
 
 
 def _defect(prepared, n):
