@@ -111,3 +111,46 @@ def test_the_citation_agrees_with_the_file_for_machines():
     assert reference["doi"] in paper and str(reference["year"]) in paper
     for key in ("volume", "start", "end"):
         assert str(reference[key]) in paper
+
+
+def test_every_chapter_has_its_row_on_the_status_page():
+    """Counted from the notebooks; the seconds come from the build's cache."""
+    import pages
+
+    rows = pages.status(None)
+    assert [title for title, *_ in rows[:-1]] == [
+        f"[{title}](/{path.relative_to(ROOT)})" for path, title in pages.titles().items()
+    ]
+    for title, took, counted in rows:
+        assert took is None  # there is no cache here
+        assert counted["cells"] >= 20 and counted["asserted"] >= 5, title
+        assert counted["compared"] >= 1 and counted["exercises"] >= 3, title
+    total = rows[-1][2]
+    assert total["questions"] == sum(r[2]["questions"] for r in rows[:-1]) >= 24
+
+
+def test_seconds_are_those_of_the_builds_cache(tmp_path):
+    import pages
+    from jupyter_cache import get_cache
+    from jupyter_cache.base import CacheBundleIn
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    cache = get_cache(tmp_path)
+    cell = new_code_cell("1", execution_count=1)
+    notebook = new_notebook(cells=[cell])
+    bundle = CacheBundleIn(notebook, "/x/01_the_puzzle.ipynb", data={"execution_seconds": 7.0})
+    cache.cache_notebook_bundle(bundle, check_validity=False)
+    assert pages.seconds(tmp_path) == {"01_the_puzzle": 7.0}
+    assert pages.seconds(tmp_path / "none") == {}
+
+
+def test_built_pages_show_status_versions_and_index(html):
+    shown = (html / "book" / "build_status.html").read_text(encoding="utf-8")
+    table = shown[shown.index("<table") : shown.index("</table>")]
+    assert table.count("<tr") == len(list(BOOK.glob("[0-9]*.ipynb"))) + 2  # head and sum
+    versions = (html / "book" / "changes.html").read_text(encoding="utf-8")
+    pinned = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.M)
+    assert all(name in versions and version in versions for name, version in pinned)
+    index = (html / "genindex.html").read_text(encoding="utf-8")
+    for entry in ("Energy norm", "Strong stability", "dumbbell", "dual norm", "Complex step"):
+        assert entry in index, entry
