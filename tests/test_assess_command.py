@@ -185,6 +185,14 @@ def test_the_rehearsal_counts_what_will_be_asked(folder, capsys):
     assert f"{kept} labels are in out/labels.jsonl already: none is asked twice" in out
 
 
+def test_a_known_lattice_constant_is_the_reference_s_and_not_the_stand_in_s(folder, capsys):
+    searched = run(capsys, *arguments("calc.py:good", "--dry-run"))
+    known = run(capsys, *arguments("calc.py:good", "--dry-run", "--lattice-constant", "3.1652"))
+    assert searched[0] == known[0] == 0 and not Path("computed.txt").exists()
+    labels = lambda out: sum(int(r.split()[2]) for r in out.split("\n") if " atoms  " in r)
+    assert 0 < labels(known[1]) < labels(searched[1]), "the search is spared"
+
+
 def test_own_potentials_need_no_rehearsal(folder, capsys):
     status, out, _ = run(capsys, *arguments("EAM:W", "--dry-run"))
     assert status == 0 and "nothing has to be paid" in out
