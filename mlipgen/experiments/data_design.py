@@ -1,0 +1,266 @@
+"""Ways to spend a labelling budget: training sets for a defect, and what each calculation costs.
+
+A `Recipe` names its data, its kinds of observation and their weights.  A calculation on n atoms
+costs n atom calls, or n^3 where the price is that of a cubically scaling method.  Fixed parts are
+paid first (relaxing a defect cell, force constants, virials); what is left buys configurations, one
+after the other, so a larger budget holds the calculations of a smaller one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from scipy.linalg import qr
+
+from ..crystals import Crystal, Supercell, build_defect, thickness
+from ..crystals.defects import Defect
+from ..equilibrium import LatticeGreen, relax
+from ..learning.fitting import Block
+from ..learning.observations import Forces, WeightedForces
+from .data_cells import AnyCell, CellEnergy, CellVirial, DualForces, HessianColumn, dual_root
+
+#: Weights of virials and force constants, the small and the larger pair of chapter 9.
+SMALL, USUAL = {"V": 1.0, "FC": 0.01}, {"V": 10.0, "FC": 0.1}
+
+#: Rattles, A, are drawn from 0 to this: near a relaxed defect, and of cells without one.
+NEAR, FAR = 0.03, 0.1
+
+#: A defect cell counts as relaxed below this force, eV/A.
+RELAXED = 1e-2
+
+
+@dataclass(frozen=True)
+class Calculation:
+    """What is labelled at once: its atoms, the force calls it takes, what is observed."""
+
+    atoms: int
+    observations: tuple
+    calls: int = 1
+
+    @property
+    def cost(self) -> int:
+        """Atom calls."""
+        return self.atoms * self.calls
+
+    @property
+    def cubic(self) -> int:
+        """The price where a call costs the cube of its atoms."""
+        return self.atoms**3 * self.calls
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One entry of the contest.
+
+    source : name of a method of `Sources`;  kinds : of observation
+    crystal_data : force constants and virials of the perfect crystal are paid for and fitted
+    """
+
+    source: str
+    kinds: str
+    crystal_data: bool = False
+    weights: dict = field(default_factory=dict)
+
+
+#: The entries by name: what the theory suggests, its parts one by one, and current practice.
+RECIPES = {
+    "defect cells": Recipe("small", "EF"),
+    "two sizes": Recipe("two", "EF"),
+    "theory, plain forces": Recipe("two", "EFV+FC", True, SMALL),
+    "theory, weight 1 + r": Recipe("two", "EV+Fw+FC", True, SMALL),
+    "theory, dual norm": Recipe("two", "EV+Fd+FC", True, SMALL),
+    "perfect cells": Recipe("perfect", "EF"),
+    "perfect cells + virials": Recipe("perfect", "EFV"),
+    "large defect cells": Recipe("unrelaxed", "EF"),
+    "2 to 8 atoms": Recipe("tiny", "EFV"),
+    "D-optimal": Recipe("pool", "EF"),
+    "Hessian columns": Recipe("columns", "EF+HC"),
+}
+
+
+class Sources:
+    """Streams of calculations for one crystal, defect and seed.
+
+    potential, crystal, basis;  sizes : (small, second, large) cells;  everything is drawn in order
+    from the seed, and labels are made by whoever reads the observations;  like : of another seed,
+    whose relaxed cells are used again
+    """
+
+    def __init__(self, potential, crystal: Crystal, basis, defect: str, sizes, seed, like=None):
+        self.potential, self.crystal, self.basis = potential, crystal, basis
+        self.defect, self.sizes, self.seed = defect, sizes, seed
+        self._relaxed: dict = like._relaxed if like else {}
+        self._roots: dict = like._roots if like else {}
+        self._zeros: dict = like._zeros if like else {}
+
+    def relaxed(self, n: int) -> tuple[Defect, np.ndarray, int]:
+        """The defect in a cell of size n, its displacements and the force calls they took."""
+        if n not in self._relaxed:
+            start = build_defect(self.defect, Supercell(self.crystal, n))
+            found = relax(self.potential, start, tolerance=RELAXED, saddle="ignore")
+            self._relaxed[n] = start, found.u, found.force_evaluations
+        return self._relaxed[n]
+
+    def root(self, n: int) -> np.ndarray:
+        """`dual_root` of the cell of size n."""
+        if n not in self._roots:
+            start = self.relaxed(n)[0]
+            self._roots[n] = dual_root(LatticeGreen(self.potential, start.homogeneous), start)
+        return self._roots[n]
+
+    def fixed(self, source: str) -> list[Calculation]:
+        """What has to be paid before the first configuration."""
+        used = {"two": self.sizes[:2], "small": self.sizes[:1], "columns": self.sizes[:1]}
+        out = []
+        for n in used.get(source, ()):
+            start, _, calls = self.relaxed(n)
+            out.append(Calculation(len(start), (), calls))
+        return out
+
+    def stream(self, source: str) -> Iterator[Calculation]:
+        """Endless configurations, with every kind of observation that a recipe may want of them."""
+        rng = np.random.default_rng([self.seed, sorted(_DRAWN).index(source)])
+        return _DRAWN[source](self, rng)
+
+    def _near(self, n, rng, weighted=False):
+        start, u, _ = self.relaxed(n)
+        scale, sigma = 1.0, 0.0  # the relaxed cell first
+        while True:
+            x = start.positions + scale * u + sigma * rng.standard_normal(u.shape)
+            c = AnyCell(x, start.cell, self.crystal, start.centre, zeros=self._zeros)
+            more = (WeightedForces(c), DualForces(c, self.root(n))) if weighted else ()
+            yield Calculation(len(x), (CellEnergy(c), Forces(c), *more))
+            scale, sigma = rng.uniform(0.7, 1.2), rng.uniform(0, NEAR)
+
+    def _small(self, rng):
+        return self._near(self.sizes[0], rng)
+
+    def _two(self, rng):
+        """Equal atoms of both sizes: whichever has had fewer is next."""
+        streams = [self._near(n, rng, weighted=True) for n in self.sizes[:2]]
+        spent = [0, 0]
+        while True:
+            k = int(spent[1] < spent[0])
+            calculation = next(streams[k])
+            spent[k] += calculation.atoms
+            yield calculation
+
+    def _cell(self, x, cell):
+        c = AnyCell(x, cell, self.crystal, zeros=self._zeros)
+        return Calculation(len(x), (CellEnergy(c), Forces(c), CellVirial(c)))
+
+    def _rattled(self, start, rng):
+        while True:
+            noise = rng.uniform(0, FAR) * rng.standard_normal(start.positions.shape)
+            yield self._cell(start.positions + noise, start.cell)
+
+    def _perfect(self, rng):
+        return self._rattled(Supercell(self.crystal, self.sizes[2]), rng)
+
+    def _unrelaxed(self, rng):
+        large = Supercell(self.crystal, self.sizes[2])
+        return self._rattled(build_defect(self.defect, large), rng)
+
+    def _tiny(self, rng):
+        """Conventional cells of up to eight atoms, strained by up to 8 % and rattled."""
+        c = self.crystal
+        shapes = [s for s in ((1, 1, 1), (2, 1, 1), (2, 2, 1)) if np.prod(s) * len(c.basis) <= 8]
+        for shape in cycle(shapes):
+            home = Supercell(c, shape)
+            F = np.eye(3) + rng.uniform(0, 0.08) * rng.uniform(-1, 1, (3, 3))
+            noise = rng.uniform(0, 2 * FAR) * rng.standard_normal((len(home), 3))
+            yield self._cell((home.positions + noise) @ F.T, home.cell @ F.T)
+
+    def _pool(self, rng, size=120):
+        """D-optimal: of a pool of candidates, those whose sites pivot a QR factorisation of the
+        descriptors, in the order of the pivots; then from a new pool."""
+        perfect = Supercell(self.crystal, self.sizes[0])
+        defect = build_defect(self.defect, perfect)
+        tiny = self._tiny(rng)
+        e0 = self.crystal.energy_per_atom(self.basis)
+        while True:
+            both = [self._rattled(s, rng) for s in (defect, perfect)]
+            pool = [next(s) for _ in range(size // 3) for s in (*both, tiny)]
+            B = [p.observations[0].configuration.evaluate(self.basis)[0] - e0 for p in pool]
+            owner = np.repeat(np.arange(len(pool)), [len(b) for b in B])
+            pivots = qr(np.concatenate(B).T / self.basis.prior[:, None], mode="r", pivoting=True)[1]
+            chosen = dict.fromkeys(owner[pivots[: len(self.basis)]])
+            yield from (pool[k] for k in chosen)
+
+    def _columns(self, rng):
+        """Rattled cells and columns of the relaxed cell's Hessian in turns, at equal cost."""
+        start, u, _ = self.relaxed(self.sizes[0])
+        c = AnyCell(start.positions + u, start.cell, self.crystal, start.centre)
+        cells = self._near(self.sizes[0], rng)
+        while True:
+            for axis in rng.permutation(u.size):
+                yield next(cells)
+                yield next(cells)
+                yield Calculation(len(u), (HessianColumn(c, int(axis)),), calls=2)
+
+
+_DRAWN: dict[str, Callable] = {
+    name: getattr(Sources, f"_{name}")
+    for name in ("small", "two", "perfect", "unrelaxed", "tiny", "pool", "columns")
+}
+
+
+def crystal_cost(potential: Any, crystal: Crystal, strains: int) -> list[Calculation]:
+    """What force constants and virials of the perfect crystal cost, without observations.
+
+    One atom displaced both ways along one axis (cubic crystals: symmetry gives the rest) in the
+    smallest cell four cutoffs thick, and one primitive cell for each strain.
+    """
+    n = int(np.ceil(4 * potential.cutoff / thickness(crystal.cell).min()))
+    return [
+        Calculation(len(Supercell(crystal, n)), (), calls=2),
+        Calculation(len(crystal.primitive_atoms), (), calls=strains),
+    ]
+
+
+class Purse:
+    """The calculations of one source in order, labelled as they are bought, and their blocks."""
+
+    def __init__(self, stream, basis, potential):
+        self._stream, self._of = stream, (basis, potential)
+        self.bought: list[Calculation] = []
+        self._parts: list[dict] = []
+        self._next = next(stream)
+        self._reduced: dict = {}  # (kind, count) -> [R, rows, groups] of the first `count`
+
+    def count(self, budget: float) -> int:
+        """How many of the first calculations the budget pays."""
+        spent = sum(c.cost for c in self.bought)
+        while spent + self._next.cost <= budget:
+            parts: dict = {}
+            # all with one model, then all with the other: a cell keeps the last one's evaluation
+            A, y = ([o.observe(m) for o in self._next.observations] for m in self._of)
+            for o, a, b in zip(self._next.observations, A, y):
+                parts.setdefault(o.kind, []).append(np.column_stack([a, b]))
+            self._parts.append({k: np.concatenate(p) for k, p in parts.items()})
+            self.bought.append(Calculation(self._next.atoms, (), self._next.calls))
+            spent += self._next.cost
+            self._next = next(self._stream)
+        total = np.cumsum([c.cost for c in self.bought])
+        return int(np.searchsorted(total, budget, side="right"))
+
+    def blocks(self, count: int, kinds: Sequence[str]) -> dict[str, Block]:
+        """Blocks of the first `count` calculations."""
+        return {k: b for k in kinds if (b := self._block(k, count)) is not None}
+
+    def _block(self, kind, count):
+        if (kind, count) not in self._reduced:
+            start = max((c for k, c in self._reduced if k == kind and c < count), default=0)
+            R, rows, groups = self._reduced.get((kind, start), ([], 0, 0))
+            new = [p[kind] for p in self._parts[start:count] if kind in p]
+            if len(R) or new:
+                A = np.concatenate([*([R] if len(R) else []), *new])
+                R = qr(A, mode="r")[0][: min(A.shape)] if len(A) > A.shape[1] else A
+            value = R, rows + sum(map(len, new)), groups + len(new)
+            self._reduced[kind, count] = value
+        R, rows, groups = self._reduced[kind, count]
+        return Block(kind, R, rows, groups) if groups else None
