@@ -25,8 +25,14 @@ def main():
                       degrees=(6,), test_cell=cells[0] + 1)  # fmt: skip
         study.run(progress=False)
         print(f"  learned {crystal}: {time.time() - start:.0f} s", flush=True)
+    import numpy as np
+
     from mlipgen.potentials import ACEBasis
 
+    metal, r = EAM("W"), np.linspace(2.0, 4.0, 5)
+    for x in (r, r + 0j):
+        metal.pair(x)
+        metal.embedding(x)
     toy = Toy2D()
     plane = Crystal.equilibrium(toy)
     basis = ACEBasis(toy.cutoff, 4, r0=plane.a, dimension=2)
