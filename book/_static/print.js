@@ -1,5 +1,5 @@
 // On paper nothing is folded: what is folded in the text is opened for printing, and folded again
-// afterwards.  (Solutions are sphinx-togglebutton's, which does the same; set-up code stays folded.)
+// afterwards.  (Solutions are sphinx-togglebutton's, which does the same; set-up code stays so.)
 (function () {
   "use strict";
   let opened = [];
