@@ -69,6 +69,7 @@ class Recipe:
 #: The entries by name: what the theory suggests, its parts one by one, and current practice.
 RECIPES = {
     "defect cells": Recipe("small", "EF"),
+    "second size": Recipe("wide", "EF"),
     "two sizes": Recipe("two", "EF"),
     "theory, plain forces": Recipe("two", "EFV+FC", True, SMALL),
     "theory, weight 1 + r": Recipe("two", "EV+Fw+FC", True, SMALL),
@@ -115,6 +116,7 @@ class Sources:
     def fixed(self, source: str) -> list[Calculation]:
         """What has to be paid before the first configuration."""
         used = {"two": self.sizes[:2], "small": self.sizes[:1], "columns": self.sizes[:1]}
+        used["wide"] = self.sizes[1:2]
         out = []
         for n in used.get(source, ()):
             start, _, calls = self.relaxed(n)
@@ -138,6 +140,9 @@ class Sources:
 
     def _small(self, rng):
         return self._near(self.sizes[0], rng)
+
+    def _wide(self, rng):
+        return self._near(self.sizes[1], rng)
 
     def _two(self, rng):
         """Equal atoms of both sizes: whichever has had fewer is next."""
@@ -205,7 +210,7 @@ class Sources:
 
 _DRAWN: dict[str, Callable] = {
     name: getattr(Sources, f"_{name}")
-    for name in ("small", "two", "perfect", "unrelaxed", "tiny", "pool", "columns")
+    for name in ("small", "two", "perfect", "unrelaxed", "tiny", "pool", "columns", "wide")
 }
 
 
@@ -264,3 +269,31 @@ class Purse:
             self._reduced[kind, count] = value
         R, rows, groups = self._reduced[kind, count]
         return Block(kind, R, rows, groups) if groups else None
+
+
+def loss_settings(weights: dict, atoms: Sequence[int], strained: int = 0, size: int = 1) -> dict:
+    """The loss sum_k w_k^2 |residual|^2 in the terms of two common forms of a loss.
+
+    weights : of E (totals), F and V (eV per atom);  atoms : of each defect cell;  strained : number
+    of strained crystal cells of `size` atoms that show virials only
+
+    Means of squares (as in MACE's code): energy and virial errors per atom, averaged over all n
+    configurations and the nine components, force errors averaged over all 3 A components:
+    "forces", "energy", "config_energy" (for each cell, of mean one), "virials".
+
+    Normalised (as in Bochkarev et al. 2022): (1 - kappa) sum_c a_c (dE_c / N_c)^2 + kappa sum_i b_i
+    |dF_i|^2 with sum a = sum b = 1, of the defect cells: "kappa", "a" for each cell.
+    """
+    N = np.asarray(atoms, float)
+    w = {k: weights.get(k, 0.0) ** 2 for k in "EFV"}
+    n, A = len(N) + strained, N.sum() + strained * size
+    mean = (N**2).mean()
+    energies, forces = w["E"] * (N**2).sum(), w["F"] * N.sum()
+    return {
+        "forces": 1.0,
+        "energy": n * w["E"] * mean / (3 * A * w["F"]),
+        "config_energy": N**2 / mean,
+        "virials": 3 * n * w["V"] / (A * w["F"]),
+        "kappa": forces / (energies + forces),
+        "a": N**2 / (N**2).sum(),
+    }
