@@ -69,7 +69,6 @@ class SitePotential:
         return R, offsets, np.zeros(len(offsets) - 1, R.dtype), np.empty_like(R)
 
 
-
 def check_fade(fade: Sequence[float]) -> tuple[float, float]:
     try:
         r_on, r_off = (float(r) for r in fade)
@@ -78,6 +77,7 @@ def check_fade(fade: Sequence[float]) -> tuple[float, float]:
     if not 0 < r_on < r_off < np.inf:
         raise ValueError(f"fade=({r_on:g}, {r_off:g}): need 0 < r_on < r_off, both in angstrom")
     return r_on, r_off
+
 
 def checked_pairs(
     R: np.ndarray, offsets: np.ndarray, dimension: int
