@@ -97,7 +97,7 @@ class CellEnergy(Energy):
     """`Energy` of an `AnyCell`."""
 
     def observe(self, model: Any) -> np.ndarray:
-        c = self.configuration
+        c: Any = self.configuration  # an AnyCell
         if model not in c.zeros:
             c.zeros[model] = c.crystal.energy_per_atom(model)
         return np.asarray((c.evaluate(model)[0] - c.zeros[model]).sum(axis=0))[None]

@@ -195,7 +195,7 @@ class PreparedContest:
         row |= {"fixed": sum(c.cost for c in fixed), "scale": self.reference.scale}
         if fit is None:
             return row | {"verdict": "not affordable"}
-        p = predict(fit.model, self.reference)
+        p: Any = predict(fit.model, self.reference)
         row |= {"kappa": p.kappa, "elastic": self.elastic(fit.model)}
         row |= {"verdict": str(p.verdict.outcome), "measured": not p.applies}
         if not p.applies:
