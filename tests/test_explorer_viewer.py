@@ -216,6 +216,8 @@ def test_dark_background_size_keys_and_wheel(show, width):
 def test_pointing_at_an_atom_reads_its_error(show):
     data = synthetic()
     page = show(Explorer(data, atoms="nglview", unfolded=True))
+    # drawn when the controls rest, and with it the words below the atoms
+    page.wait_for_selector(".mx-plot .mx-floor", state="attached")
     page.evaluate("""() => { const { stage } = document.querySelector("[data-testid=viewer]");
         stage.signals.hovered.dispatch({ atom: { index: 3 } }); }""")
     shown, length = (

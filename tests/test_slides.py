@@ -102,5 +102,6 @@ def test_every_figure_is_in_the_pack_with_description_and_licence(pack):
 def test_the_pack_is_shown(open_page):
     page = open_page(PACK)
     page.evaluate("document.querySelectorAll('img').forEach((i) => { i.loading = 'eager'; })")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_function("[...document.images].every((i) => i.complete)")
+    assert page.evaluate("document.images.length") > 10
     assert page.evaluate("[...document.images].every((i) => i.naturalWidth > 200)")

@@ -97,11 +97,16 @@ def test_page_answers_to_each_of_the_three_controls(open_page):
 
 
 def test_page_says_when_the_prediction_does_not_apply(open_page):
-    """All settings: a prediction is shown exactly where the verdict says that it applies."""
-    figure = open_page(PAGE).get_by_test_id("study-figure")
+    """All settings: a prediction is shown exactly where the verdict says that it applies, which is
+    where the chapter's table counts it.
+    """
+    page = open_page(PAGE)
+    figure = page.get_by_test_id("study-figure")
+    table = page.locator("article table", has_text="prediction applies")
+    points, applies = (int(c) for c in table.locator("td").all_inner_texts()[:2])
     size, accuracy = figure.get_by_label("Training cell size"), figure.get_by_label("Fit accuracy")
     kinds = figure.get_by_label("Observation set")
-    refused = 0
+    seen = refused = 0
     for name in kinds.locator("option").evaluate_all("o => o.map(e => e.value)"):
         kinds.select_option(name)
         size.press("Home")
@@ -111,12 +116,12 @@ def test_page_says_when_the_prediction_does_not_apply(open_page):
                 predicted = figure.get_by_test_id("predicted-geometry-error")
                 told = figure.get_by_test_id("verdict").inner_text()
                 shown = predicted.get_attribute("data-value")
-                refused += "does not apply" in told
+                seen, refused = seen + 1, refused + ("does not apply" in told)
                 assert ("does not apply" in told) == (shown == ""), (name, told, shown)
                 assert ("does not apply" in told) == (predicted.inner_text() == "does not apply")
                 accuracy.press("ArrowRight")
             size.press("ArrowRight")
-    assert refused > 0, "the study has points where nothing can be predicted"
+    assert (seen, seen - refused) == (points, applies)
 
 
 def test_figure_fits_a_phone_in_the_dark(open_page):
@@ -128,3 +133,26 @@ def test_figure_fits_a_phone_in_the_dark(open_page):
         "t => t.map(e => e.getBoundingClientRect().height)"
     )
     assert heights and min(heights) >= 11
+
+
+def test_a_refused_prediction_is_not_shown_as_a_number(browser):
+    figure = StudyFigure(rows(), atoms={3: 53, 4: 127}, test_atoms=1999, scale=1.2)
+    state = {k: v for k, v in figure.get_state().items() if not k.startswith("_")}
+    state = {k: v for k, v in state.items() if k not in ("layout", "tabbable", "tooltip", "comm")}
+    page = browser.new_page()
+    page.evaluate(
+        """async ([source, state]) => {
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            const widget = (await import(url)).default;
+            const model = { get: (k) => state[k], set() {}, on() {}, off() {}, save_changes() {} };
+            widget.render({ model, el: document.body });
+        }""",
+        [figure._esm, state],
+    )
+    predicted = page.get_by_test_id("predicted-geometry-error")
+    for kinds, refused in (("E", True), ("EF", False)):
+        page.get_by_label("Observation set").select_option(kinds)
+        assert ("does not apply" in page.get_by_test_id("verdict").inner_text()) == refused
+        assert (predicted.inner_text() == "does not apply") == refused
+        assert (predicted.get_attribute("data-value") == "") == refused
+    page.close()
