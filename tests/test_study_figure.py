@@ -144,7 +144,13 @@ def test_a_refused_prediction_is_not_shown_as_a_number(browser):
         """async ([source, state]) => {
             const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
             const widget = (await import(url)).default;
-            const model = { get: (k) => state[k], set() {}, on() {}, off() {}, save_changes() {} };
+            const told = [];
+            const model = {
+                get: (k) => state[k],
+                set: (k, v) => { state[k] = v; told.forEach((f) => f()); },
+                on: (_, f) => told.push(f),
+                save_changes() {},
+            };
             widget.render({ model, el: document.body });
         }""",
         [figure._esm, state],
