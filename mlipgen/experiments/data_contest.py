@@ -6,17 +6,14 @@ own error bar kappa, and is relaxed where the estimate does not apply.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..crystals import Crystal, Supercell, build_defect
 from ..equilibrium import landscape
 from ..equilibrium.farfield import lattice_displacement, ramp
@@ -30,9 +27,8 @@ from ..learning.training import crystal_observations
 from ..potentials import ACEBasis
 from ..potentials.derivatives import elastic_tensor
 from .data_design import RECIPES, Calculation, Purse, Sources, crystal_cost
+from .grid_study import GridStudy
 from .prepared import reference_potential
-from .store import Store
-from .sweep import sweep
 from .transfer import plain
 
 BUDGETS = (1000, 2000, 4000, 8000)
@@ -58,12 +54,14 @@ _COLUMNS = ("kappa", "geometry", "energy", "measured", "elastic", "force_rmse", 
 
 
 @dataclass(frozen=True)
-class ContestStudy:
+class ContestStudy(GridStudy):
     """One crystal and defect.
 
     sizes : small, second and large training cells;  test_cell : the domain of the defect error
     budgets : atom calls
     """
+
+    GRID = ("recipes", "budgets", "seeds")
 
     crystal: str
     defect: str
@@ -75,15 +73,9 @@ class ContestStudy:
     degree: int = 8
     ridge: float = RIDGE
 
-    def to_dict(self) -> dict:
-        return dict(vars(self))
-
     @property
-    def key(self) -> str:
-        """Fingerprint of everything a point depends on besides its own place in the grid."""
-        grid = ("recipes", "budgets", "seeds")
-        own = [__version__, {k: v for k, v in vars(self).items() if k not in grid}]
-        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
+    def title(self) -> str:
+        return f"{self.crystal} {self.defect}"
 
     def grid(self) -> list[tuple]:
         """(seed, recipe, budget)."""
@@ -92,32 +84,17 @@ class ContestStudy:
     def prepare(self) -> PreparedContest:
         return PreparedContest(self)
 
-    def run(
+    def compute(self, prepared: Any, *point: Any) -> dict:
+        """The row of a point of the grid, or of (seed, "scan", 0)."""
+        return prepared.scan(point[0]) if point[1] == "scan" else prepared.point(*point)
+
+    def run(  # type: ignore[override]
         self, out: str | Path | None = None, executor: Any = None, progress: bool = False
     ) -> tuple[list[dict], list[dict]]:
-        """Rows of all points, in grid order, and of the scans of weights, one for each seed.
-
-        out : a folder; finished points are saved there at once and not computed again
-        """
-        store, name = Store(out, self.key), f"{self.crystal} {self.defect}"
-        points = [*self.grid(), *((seed, "scan", 0) for seed in self.seeds)]
-        rows = sweep(points, _Task(self), store, executor, progress, name)
-        n = len(self.grid())
-        return rows[:n], rows[n:]
-
-
-@dataclass(frozen=True)
-class _Task:
-    study: ContestStudy
-
-    def __call__(self, seed, recipe, budget):
-        prepared = _prepared(self.study)
-        return prepared.scan(seed) if recipe == "scan" else prepared.point(seed, recipe, budget)
-
-
-@lru_cache(maxsize=8)
-def _prepared(study):
-    return study.prepare()
+        """Rows of all points, in grid order, and of the scans of weights, one for each seed."""
+        grid, scans = self.grid(), [(seed, "scan", 0) for seed in self.seeds]
+        rows = self.rows([*grid, *scans], out, executor, progress)
+        return rows[: len(grid)], rows[len(grid) :]
 
 
 class PreparedContest:

@@ -13,17 +13,13 @@ counted sites: a boundary term, `stress_work`, which does not grow but fluctuate
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import __version__
 from ..crystals import Crystal, Neighbours
 from ..crystals.dislocation import AXES, Cylinder, burgers_length, screw_dipole
 from ..equilibrium.cylinder import CylinderReference, dislocation_error
@@ -33,19 +29,20 @@ from ..learning.observations import Configuration, Energy, Forces, Virial
 from ..learning.training import crystal_observations, defect_configurations
 from ..potentials import ACEBasis
 from ..potentials.derivatives import elastic_tensor
+from .grid_study import GridStudy
 from .prepared import reference_potential
-from .store import Store
-from .sweep import sweep
 from .transfer import RATTLE, plain
 
 
 @dataclass(frozen=True)
-class DislocationStudy:
+class DislocationStudy(GridStudy):
     """Fits to one training set of a bcc metal, tested in cylinders.
 
     trained : "vacancy" or "dipole";  cell : conventional cells, or orthogonal ones of the dipole
     radii : A, of the free atoms;  count : configurations
     """
+
+    GRID = ("observations", "degrees", "radii")
 
     crystal: str
     trained: str
@@ -57,16 +54,13 @@ class DislocationStudy:
     seed: int = 0
     ridge: float = RIDGE
 
-    def to_dict(self) -> dict:
-        return dict(vars(self))
-
     @property
-    def key(self) -> str:
-        """Fingerprint of everything a point depends on besides its own place in the grid."""
-        grid = ("observations", "degrees", "radii")
-        own = {k: v for k, v in vars(self).items() if k not in grid}
-        settings = [__version__, max(self.degrees), own]
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    def title(self) -> str:
+        return f"{self.crystal} {self.trained}"
+
+    def beyond(self) -> tuple:
+        """The basis holds the largest degree's functions."""
+        return (max(self.degrees),)
 
     def grid(self) -> list[tuple]:
         """(observations, degree, radius)."""
@@ -74,27 +68,6 @@ class DislocationStudy:
 
     def prepare(self) -> PreparedDislocation:
         return PreparedDislocation(self)
-
-    def run(
-        self, out: str | Path | None = None, executor: Any = None, progress: bool = False
-    ) -> list[dict]:
-        """Rows of all points, in grid order; finished ones in the folder `out` are kept."""
-        name = f"{self.crystal} {self.trained}"
-        store = Store(out, self.key)
-        return sweep(self.grid(), _Task(self), store, executor, progress, name)
-
-
-@dataclass(frozen=True)
-class _Task:
-    study: DislocationStudy
-
-    def __call__(self, *point):
-        return _prepared(self.study).point(*point)
-
-
-@lru_cache(maxsize=1)
-def _prepared(study):
-    return study.prepare()
 
 
 class PreparedDislocation:

@@ -54,6 +54,9 @@ class RankingStudy(TransferStudy):
     def prepare(self) -> PreparedRanking:
         return PreparedRanking(self)
 
+    def compute(self, prepared: Any, *point: Any) -> dict:
+        return prepared.rank(*point)
+
 
 class PreparedRanking(PreparedTransfer):
     """The same for symmetric states."""
@@ -64,9 +67,6 @@ class PreparedRanking(PreparedTransfer):
             defect = build_defect(tested, domain)
             self._references[tested] = SymmetricReference(self.potential, defect)
         return self._references[tested]
-
-    def row(self, point: tuple) -> dict:
-        return self.rank(*point)
 
     def rank(self, trained: str, kinds: str, seed: int) -> dict:
         """One row: `states` holds a dict for each dumbbell, see `state`."""

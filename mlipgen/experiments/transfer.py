@@ -9,20 +9,17 @@ how far its neighbourhoods lie outside the training set.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.linalg import qr, solve_triangular
 
-from .. import __version__
 from ..crystals import Crystal, Neighbours, Supercell, build_defect
-from ..equilibrium.landscape import landscape
+from ..generalisation.bounds import residual_forces
 from ..generalisation.defect_error import defect_error
 from ..generalisation.reference import Reference
 from ..learning.fitting import RIDGE, assemble, fit_blocks
@@ -30,12 +27,11 @@ from ..learning.kinds import parse_kinds
 from ..learning.observations import Configuration, Energy, Forces
 from ..learning.training import crystal_observations, defect_configurations
 from ..potentials import ACEBasis
+from .grid_study import GridStudy
 from .prepared import reference_potential
-from .store import Store
-from .sweep import sweep
 
 if TYPE_CHECKING:
-    from ..contracts import Model, Size
+    from ..contracts import Size
     from ..learning.fitting import Fit
 
 #: Largest rattle of training atoms, A, as in `training.defect_configurations`.
@@ -43,13 +39,15 @@ RATTLE = 0.03
 
 
 @dataclass(frozen=True)
-class TransferStudy:
+class TransferStudy(GridStudy):
     """Fits to some defects of a crystal, tested on others.
 
     trained : training sets, see the module's docstring;  tested : names of `crystals.DEFECTS`
     cell, test_cell : sizes in unit cells;  count : configurations of every training set
     saddle : "follow" or "ignore" where a defect relaxes to a saddle point in the training cell
     """
+
+    GRID = ("trained", "tested", "observations", "seeds")
 
     crystal: str
     trained: tuple
@@ -72,15 +70,9 @@ class TransferStudy:
                     f"count = {self.count} configurations cannot be shared evenly by {name!r}"
                 )
 
-    def to_dict(self) -> dict:
-        return dict(vars(self))
-
     @property
-    def key(self) -> str:
-        """Fingerprint of everything a point depends on besides its own place in the grid."""
-        grid = ("trained", "tested", "observations", "seeds")
-        own = [__version__, {k: v for k, v in vars(self).items() if k not in grid}]
-        return hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:12]
+    def title(self) -> str:
+        return f"{self.crystal} transfer"
 
     def grid(self) -> list[tuple]:
         """(trained, observations, seed, tested), the tested defect last: a fit serves them all."""
@@ -94,32 +86,6 @@ class TransferStudy:
 
     def prepare(self) -> PreparedTransfer:
         return PreparedTransfer(self)
-
-    def run(
-        self, out: str | Path | None = None, executor: Any = None, progress: bool = False
-    ) -> list[dict]:
-        """Rows of all points, in grid order (`PreparedTransfer.point`).
-
-        out : a folder; each point is saved there at once, finished ones are not computed again
-        executor : anything with `submit`, see `sweep`; default: this process
-        """
-        name, store = f"{self.crystal} transfer", Store(out, self.key)
-        return sweep(self.grid(), _Task(self), store, executor, progress, name)
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One point, in whatever process: each prepares a study once."""
-
-    study: TransferStudy
-
-    def __call__(self, *point):
-        return _prepared(self.study).row(point)
-
-
-@lru_cache(maxsize=1)
-def _prepared(study):
-    return study.prepare()
 
 
 class PreparedTransfer:
@@ -209,10 +175,6 @@ class PreparedTransfer:
         b = self._functions(equilibrium.positions, equilibrium.defect.cell)
         return float((solve_triangular(R, b.T, trans="T") ** 2).sum(axis=0).max())
 
-    def row(self, point: tuple) -> dict:
-        """The row of one point of the study's grid."""
-        return self.point(*point)
-
     def point(self, trained: str, kinds: str, seed: int, tested: str) -> dict:
         """Fit, predict, relax: one row of plain numbers, None where there is none; A and eV."""
         fit, reference = self.fit(trained, kinds, seed), self.reference(tested)
@@ -228,7 +190,7 @@ class PreparedTransfer:
             "scale": reference.scale,
             "formation_energy": reference.formation_energy,
             "fit_force": fit.rmse["F"],
-            "residual_force": residual_force(fit.model, reference),
+            "residual_force": float(np.linalg.norm(residual_forces(fit.model, reference))),
             "grade": self.grade(trained, seed, tested),
             "predicted_geometry": p.geometry if p.applies else None,
             "kappa": p.kappa,
@@ -259,13 +221,6 @@ def crystal_configurations(
         )
         for sigma in np.linspace(0.0, rattle, count)
     ]  # fmt: skip
-
-
-def residual_force(model: Model, reference: Reference) -> float:
-    """Root of the sum of the squared forces of `model` at the reference equilibrium, eV/A."""
-    at = reference.equilibrium
-    f = landscape(model, reference.defect.cell, at.positions).evaluate()[1]
-    return float(np.sqrt((f**2).sum()))
 
 
 def plain(value: Any) -> Any:
