@@ -7,39 +7,26 @@ kept in _build/data_contest, so a run that was stopped goes on where it was; the
 anew after each seed.
 """
 
-import json
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+
+from recording import one_thread, write_record
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET, FOLDER = ROOT / "book" / "data" / "data_contest.json", ROOT / "_build" / "data_contest"
 
 
-def compact(value):
-    """The same data with numbers of six digits."""
-    if isinstance(value, dict):
-        return {k: compact(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [compact(v) for v in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
 def write(studies, rows, scans):
     """The record: settings, one row a line with its columns named once, scans."""
     columns = list(rows[0])
-    lines = lambda part: ",\n".join(
-        json.dumps(compact(r), separators=(",", ":"), ensure_ascii=False) for r in part
-    )
     parts = {
         "studies": [s.to_dict() for s in studies],
         "columns": columns,
         "rows": [[r[c] for c in columns] for r in rows],
         "scans": scans,
     }
-    body = ",\n".join(f'"{name}": [\n{lines(part)}\n]' for name, part in parts.items())
-    TARGET.write_text(f"{{{body}}}\n", encoding="utf-8")
+    write_record(TARGET, **parts)
 
 
 def main(count):
@@ -55,6 +42,5 @@ def main(count):
 
 
 if __name__ == "__main__":
-    for name in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    one_thread()
     main(int(sys.argv[1]) if len(sys.argv) > 1 else None)

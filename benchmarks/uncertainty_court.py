@@ -7,12 +7,10 @@ both models are relaxed on the domain (`mlipgen.experiments.court`); the chapter
 them.  Finished points are kept in FOLDER, so a run that was stopped goes on where it was.
 """
 
-import json
-import os
 import sys
 from pathlib import Path
 
-from forecast_census import compact
+from recording import one_thread, write_record
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "book" / "data" / "uncertainty_court.json"
@@ -23,14 +21,10 @@ def main(folder):
     from mlipgen.experiments import court
 
     rows = court.run(out=folder, progress=True)
-    studies = ",\n".join(json.dumps(s.to_dict()) for s in court.SYSTEMS)
-    lines = ",\n".join(json.dumps(compact(row), separators=(",", ":")) for row in rows)
-    text = f'{{"studies": [\n{studies}\n],\n"rows": [\n{lines}\n]}}\n'
-    TARGET.write_text(text, encoding="utf-8")
+    write_record(TARGET, studies=[s.to_dict() for s in court.SYSTEMS], rows=rows)
     print(f"{len(rows)} fits, {sum(row['seconds'] for row in rows) / 60:.0f} minutes")
 
 
 if __name__ == "__main__":
-    for name in ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    one_thread()
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
