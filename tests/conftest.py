@@ -181,3 +181,13 @@ def settle(page):
             .every((s) => s.parentElement.querySelector(drawn));
     }""")
     page.wait_for_load_state("networkidle")
+
+
+def fits_a_phone(figure):
+    """A widget within 360 px, the labels of its chart large enough to read."""
+    box = figure.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 360
+    heights = figure.locator("svg[role=img] text").evaluate_all(
+        "t => t.map(e => e.getBoundingClientRect().height)"
+    )
+    assert heights and min(heights) >= 11

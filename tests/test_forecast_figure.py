@@ -3,6 +3,7 @@ kernel.
 """
 
 import pytest
+from conftest import fits_a_phone
 
 from mlipgen.widgets import ForecastFigure
 
@@ -97,10 +98,4 @@ def test_page_answers_to_each_control(open_page):
 
 def test_figure_fits_a_phone_in_the_dark(open_page):
     page = open_page(PAGE, scheme="dark", width=360)
-    figure = page.get_by_test_id("forecast-figure")
-    box = figure.bounding_box()
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 360
-    heights = figure.locator("svg[role=img] text").evaluate_all(
-        "t => t.map(e => e.getBoundingClientRect().height)"
-    )
-    assert heights and min(heights) >= 11
+    fits_a_phone(page.get_by_test_id("forecast-figure"))

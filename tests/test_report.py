@@ -67,7 +67,6 @@ def open_report(browser, path):
 # In the browser
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme, width", LOOKS)
 def test_the_page_is_accessible_and_fits(open_report, scheme, width):
     page = open_report(scheme, width)
@@ -78,7 +77,6 @@ def test_the_page_is_accessible_and_fits(open_report, scheme, width):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.browser
 def test_dark_is_dark(open_report):
     def ground(scheme):
         text = open_report(scheme).evaluate("getComputedStyle(document.body).backgroundColor")
@@ -87,7 +85,6 @@ def test_dark_is_dark(open_report):
     assert ground("light") > 700 and ground("dark") < 100
 
 
-@pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_lines_marks_and_letters_of_figures_have_contrast(open_report, scheme):
     """WCAG 1.4.11 and 1.4.3: 3 to 1 for what is drawn, 4.5 to 1 for what is read."""
@@ -107,7 +104,6 @@ def test_lines_marks_and_letters_of_figures_have_contrast(open_report, scheme):
     assert len(found) > 300 and [f for f in found if f[0] < 1] == []
 
 
-@pytest.mark.browser
 def test_series_differ_in_more_than_colour(open_report):
     looks = open_report().evaluate("""() => [1, 2, 3].map((k) => {
         const line = document.querySelector(`.plot .line.look${k}`);
@@ -117,7 +113,6 @@ def test_series_differ_in_more_than_colour(open_report):
     assert len(set(looks)) == 3
 
 
-@pytest.mark.browser
 def test_the_defect_turns_by_buttons_keys_and_pointer(open_report):
     page = open_report(width=360)
     figure = page.locator(".turnable").first
@@ -142,7 +137,6 @@ def test_the_defect_turns_by_buttons_keys_and_pointer(open_report):
     assert picture.locator("circle").count() == len(assessed().defects[0].scene.positions)
 
 
-@pytest.mark.browser
 def test_the_script_draws_what_python_drew(open_report):
     """Turned once around, the picture is the static one."""
     page = open_report()

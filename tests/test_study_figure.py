@@ -3,6 +3,7 @@ kernel.
 """
 
 import pytest
+from conftest import fits_a_phone
 
 from mlipgen.widgets.study_figure import SHOWN, StudyFigure
 
@@ -126,19 +127,12 @@ def test_page_says_when_the_prediction_does_not_apply(open_page):
 
 def test_figure_fits_a_phone_in_the_dark(open_page):
     page = open_page(PAGE, scheme="dark", width=360)
-    figure = page.get_by_test_id("study-figure")
-    box = figure.bounding_box()
-    assert box["x"] >= 0 and box["x"] + box["width"] <= 360
-    heights = figure.locator("svg[role=img] text").evaluate_all(
-        "t => t.map(e => e.getBoundingClientRect().height)"
-    )
-    assert heights and min(heights) >= 11
+    fits_a_phone(page.get_by_test_id("study-figure"))
 
 
 def test_a_refused_prediction_is_not_shown_as_a_number(browser):
     figure = StudyFigure(rows(), atoms={3: 53, 4: 127}, test_atoms=1999, scale=1.2)
-    state = {k: v for k, v in figure.get_state().items() if not k.startswith("_")}
-    state = {k: v for k, v in state.items() if k not in ("layout", "tabbable", "tooltip", "comm")}
+    state = {name: getattr(figure, name) for name in ("rows", "labels", "point")}
     page = browser.new_page()
     page.evaluate(
         """async ([source, state]) => {

@@ -82,20 +82,21 @@ def finish():
 
 def main():
     start = time.time()
+    chapters = sorted((ROOT / "book").glob("*.ipynb"))
     stamp, now = BUILD / "fingerprint", fingerprint()
     if not stamp.exists() or stamp.read_text() != now:
         for stale in (BUILD / ".jupyter_cache", BUILD / ".doctrees", PAGES):
             shutil.rmtree(stale, ignore_errors=True)
         BUILD.mkdir(exist_ok=True)
         stamp.write_text(now)
-        chapters = len(list((ROOT / "book").glob("*.ipynb")))
         print(
-            f"Building the book: executing {chapters} chapters, up to a minute each ...", flush=True
+            f"Building the book: executing {len(chapters)} chapters, up to a minute each ...",
+            flush=True,
         )
     else:
         print("Building the book: executing only chapters that changed ...", flush=True)
     api.main()
-    if execute.execute(sorted((ROOT / "book").glob("*.ipynb"))):
+    if not execute.execute(chapters):
         sys.exit("Chapters failed, see above.")
     command = [
         str(Path(sys.executable).parent / "jupyter-book"),
