@@ -6,7 +6,7 @@ import pytest
 from conftest import built_pages
 from explorer_synthetic import synthetic
 from javascript import script
-from test_explorer import mount, page  # noqa: F401  (the fixture)
+from test_explorer import drawn, mount, page  # noqa: F401  (the fixture)
 
 from mlipgen.widgets import Explorer
 
@@ -56,7 +56,7 @@ def test_axe_finds_nothing_in_the_explorer(page, theme, width):
     # and the verdict's other face
     for name in ("Energies", "Forces"):
         page.get_by_label(name, exact=True).uncheck()
-    page.wait_for_timeout(100)
+    drawn(page)
     assert violations(page, ".mx") == []
 
 

@@ -47,6 +47,12 @@ def mount(page, widget, unfolded=True):
     page.wait_for_selector("[data-testid=explorer][data-state=ready]")
 
 
+def drawn(page):
+    """Wait until every explorer has drawn what its controls say."""
+    page.wait_for_function("""() => [...document.querySelectorAll("[data-testid=explorer]")]
+        .every((e) => e.dataset.state === "ready")""")
+
+
 def value(page, testid):
     return page.get_by_test_id(testid).get_attribute("data-value")
 
@@ -152,7 +158,7 @@ def test_controls_change_the_numbers(page):
     default = data.meta["default"]
 
     def expect(**change):
-        page.wait_for_timeout(60)
+        drawn(page)
         r = data.solve(Setting(**{**default, **change}))
         shown = value(page, "predicted-geometry-error"), value(page, "predicted-energy-error")
         if r["applies"]:
@@ -203,7 +209,7 @@ def test_the_address_holds_the_setting(page):
     mount(page, Explorer(data))
     page.get_by_label("Training cell size", exact=True).press("End")
     page.get_by_label("Energies", exact=True).press("Space")
-    page.wait_for_timeout(400)
+    page.wait_for_function("location.hash.includes('_L6_Ex_')")  # it is written with a delay
     address, shown = page.url, value(page, "predicted-geometry-error")
     # a harmless selector for the theme's scripts
     assert page.evaluate("document.querySelector(location.hash)") is None
@@ -219,7 +225,7 @@ def test_nothing_fitted_and_verdict(page):
     assert page.get_by_test_id("verdict").get_attribute("data-verdict") == "applies"
     for name in ("Energies", "Forces"):
         page.get_by_label(name, exact=True).uncheck()
-    page.wait_for_timeout(60)
+    drawn(page)
     assert "Nothing is fitted" in page.get_by_test_id("verdict").inner_text()
     assert {
         value(page, f"{a}-{b}-error")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from explorer_real import prepared, real_data
 from explorer_synthetic import synthetic
-from test_explorer import close, mount, page, value  # noqa: F401  (a fixture)
+from test_explorer import close, drawn, mount, page, value  # noqa: F401  (a fixture)
 
 from mlipgen.generalisation import measure, predict
 from mlipgen.widgets import Explorer, Setting
@@ -21,13 +21,20 @@ def visible(page, selector):
 
 
 def on_screen(page, selector):
-    """Whether an element is wholly inside the window, below whatever sticks to the top."""
-    return page.locator(selector).first.evaluate("""(e) => {
-        const box = e.getBoundingClientRect();
-        const hit = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
-        return box.top >= 0 && box.bottom <= innerHeight && e.closest(".mx").contains(hit)
-            && (e.contains(hit) || hit.contains(e) || e.closest("label, div").contains(hit));
-    }""")
+    """Wait until an element is wholly inside the window, below whatever sticks to the top: the page
+    may still be scrolling, or drawing for another width.
+    """
+    page.wait_for_function(
+        """(selector) => {
+            const e = document.querySelector(selector), box = e.getBoundingClientRect();
+            const x = box.x + box.width / 2, y = box.y + box.height / 2;
+            const hit = document.elementFromPoint(x, y);
+            return box.top >= 0 && box.bottom <= innerHeight && e.closest(".mx").contains(hit)
+                && (e.contains(hit) || hit.contains(e) || e.closest("label, div").contains(hit));
+        }""",
+        arg=selector,
+    )
+    return True
 
 
 def test_begins_with_one_question_two_controls_one_picture(page):
@@ -84,7 +91,7 @@ def test_sets_of_observations_are_chosen_by_name(page):
     assert choose.input_value() == "E,F"
     assert choose.locator("option:not([hidden])").count() == 5
     choose.select_option("E,F,V,FC")
-    page.wait_for_timeout(60)
+    drawn(page)
     all_four = data.solve(
         Setting(**{**default, "weights": dict.fromkeys(("E", "F", "V", "FC"), 1)})
     )
@@ -151,7 +158,7 @@ def test_atoms_with_the_training_cell_and_a_scale_that_fits(page):
     canvas = page.locator("canvas.mx-space")
     assert "The frame is the training cell of size 4" in canvas.get_attribute("aria-label")
     page.get_by_label("Training cell size", exact=True).press("ArrowRight")
-    page.wait_for_timeout(60)
+    drawn(page)
     assert "The frame is the training cell of size 5" in canvas.get_attribute("aria-label")
     theta = data.theta(Setting(**{**data.meta["default"], "cell": 5}))
     largest = np.linalg.norm(data.near(theta), axis=1).max()
@@ -203,10 +210,20 @@ def test_estimate_at_once_and_the_truth_a_moment_later(page, tungsten):
     assert marks >= 1
     label = page.locator("canvas.mx-space").get_attribute("aria-label")
     assert "after relaxing, displacements" in label, "the atoms moved with it"
-    # a setting off the grid brings a mark of its own
+    # a setting off the grid brings a mark of its own; the worker has to wait until this has looked
+    page.evaluate("""() => {
+        const post = Worker.prototype.postMessage;
+        Worker.prototype.postMessage = function (message) {
+            if (message.start) window.go = () => post.call(this, message);
+            else post.call(this, message);
+        };
+    }""")
     page.get_by_label("Forces weight", exact=True).press("ArrowRight")
-    assert page.locator(".mx").get_attribute("data-relaxation") != "settled"
+    drawn(page)
+    assert page.locator(".mx").get_attribute("data-relaxation") == "none"
     assert value(page, "measured-geometry-error") == "" == value(page, "newton-geometry-error")
+    page.wait_for_function("window.go !== undefined")
+    page.evaluate("window.go()")
     settled(page)
     agree(page, *library(tungsten, weights={"E": 10.0, "F": 10**0.1}))
 

@@ -11,6 +11,7 @@ import pytest
 from explorer_real import prepared, real_data
 from explorer_synthetic import synthetic
 from javascript import script
+from test_explorer import drawn
 
 from mlipgen.crystals import minimum_image
 from mlipgen.generalisation import measure
@@ -104,7 +105,7 @@ def expected(data, **change):
 
 
 def agrees(page, data, number=0, **change):
-    page.wait_for_timeout(100)
+    drawn(page)
     found, (logs, colours) = page.evaluate(READ, [number]), expected(data, **change)
     # NGL keeps them in single precision
     np.testing.assert_allclose(found["bfactors"], logs, rtol=0, atol=1e-5)
@@ -148,7 +149,6 @@ def test_atoms_move_when_the_page_has_relaxed(show):
     study, data = prepared("tungsten vacancy"), real_data("tungsten vacancy")
     page = show(Explorer(data, atoms="nglview", unfolded=True))
     page.wait_for_selector("[data-relaxation=settled]")
-    page.wait_for_timeout(200)
     label = page.get_by_test_id("viewer").get_attribute("aria-label")
     enlarged = float(re.search(r"displacements ([\d.]+) times enlarged", label)[1])
     places = np.array(page.evaluate(READ, [0])["places"])
@@ -172,7 +172,7 @@ def test_grey_where_the_prediction_does_not_apply_and_names(show):
     )
     for name in ("Energies", "Forces"):
         page.get_by_label(name, exact=True).uncheck()
-    page.wait_for_timeout(100)
+    drawn(page)
     colours = np.array(page.evaluate(READ, [0])["colours"])
     # all atoms alike, no hue
     assert np.ptp(colours, axis=0).max() == 0 and np.ptp(colours[0]) < 0.1
@@ -187,8 +187,11 @@ def test_dark_background_size_keys_and_wheel(show, width):
         has_touch=width == 360,
     )
     light = page.evaluate(READ, [0])["background"]
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(100)
+    page.evaluate("""() => new Promise((resolve) => {  // the widget's observer was there first
+        const heard = { attributes: true, attributeFilter: ["data-theme"] };
+        new MutationObserver(resolve).observe(document.documentElement, heard);
+        document.documentElement.dataset.theme = "dark";
+    })""")
     dark = page.evaluate(READ, [0])["background"]
     assert (light, dark) == ("#ffffff", "#15191f")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -208,9 +211,8 @@ def test_dark_background_size_keys_and_wheel(show, width):
     box, begin = viewer.bounding_box(), page.evaluate("scrollY")
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
     page.mouse.wheel(0, -60)
-    page.wait_for_timeout(200)
     # the page's, not the zoom's
-    assert page.evaluate("scrollY") < begin
+    page.wait_for_function("begin => scrollY < begin", arg=begin)
 
 
 def test_pointing_at_an_atom_reads_its_error(show):

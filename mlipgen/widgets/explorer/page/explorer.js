@@ -31,7 +31,6 @@ class ExplorerView {
     this.build();
     const setting = defaultState(this.sets[0].meta, this.options.setting);
     this.apply({ index: 0, state: setting });
-    this.root.dataset.state = "ready";
     window.addEventListener("hashchange", this.onHash);
     this.kernel.listen();
     this.watch();
@@ -179,6 +178,7 @@ class ExplorerView {
   }
 
   changed() {
+    this.root.dataset.state = "changed"; // until the next frame draws what it means
     this.controls.show();
     this.relaxation.stop();
     this.pending ??= requestAnimationFrame(() => {
@@ -213,6 +213,7 @@ class ExplorerView {
     this.truth = null;
     this.show();
     this.draw();
+    this.root.dataset.state = "ready";
     this.root.dataset.solveMs = (solved - begin).toFixed(2);
     this.root.dataset.updateMs = (performance.now() - begin).toFixed(2);
     this.relax();
