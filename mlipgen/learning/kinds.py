@@ -68,9 +68,26 @@ def parse_kinds(text) -> tuple[str, ...]:
     bad = [k for k in out if k not in KINDS]
     empty = isinstance(text, str) and not all(text.split("+"))
     if bad or empty or len(set(out)) < len(out):
-        raise ValueError(
-            f"observation set {text!r} is not understood; combine E, F, V, and +FC or +Fw "
-            "(distance-weighted forces), each at most once: E, EF, EFV, EF+FC, EFV+FC; "
-            f"known kinds are {', '.join(KINDS)}"
-        )
+        raise ValueError(f"observation set {text!r} is not understood; {_forms()}")
     return tuple(out)
+
+
+#: Kinds outside this package, known from the import of their module on.
+ELSEWHERE = {"mlipgen.experiments.data_cells": ("Fd", "HC")}
+
+
+def _forms() -> str:
+    """How kinds are combined, and every kind with its name."""
+    letters = [k for k in KINDS if len(k) == 1]
+    names = [f"+{k}" for k in KINDS if len(k) > 1]
+    meant = "; ".join(f"{k}: {cls.label or cls.__name__}" for k, cls in KINDS.items())
+    more = "".join(
+        f"; {' and '.join(kinds)} need `import {module}`"
+        for module, kinds in ELSEWHERE.items()
+        if not set(kinds) <= set(KINDS)
+    )
+    return (
+        f"combine {', '.join(letters)}, written together, and {', '.join(names)}, "
+        "each after a plus, all at most once: E, EF, EFV, EF+FC, EFV+FC, E+Fw; "
+        f"known kinds are {', '.join(KINDS)} ({meant}){more}"
+    )
