@@ -47,6 +47,7 @@ def synthetic(
             block(role, "E", L, 10, L, 3.0)
             block(role, "F", L, 60 * L, L, 1.0)
             block(role, "Fw", L, 60 * L, L, 5.0)
+            block(role, "Fd", L, 60 * L, L, 1.5)
         block(role, "V", "any", 42, 4, 10.0)
         block(role, "FC", "any", 3 * K, 6, 0.3)
 
@@ -176,6 +177,6 @@ def random_setting(data, rng):
         degree=int(rng.choice(meta["degrees"])),
         ridge=float(10 ** rng.uniform(-8, 0)),
         weights=weights,
-        forces=str(rng.choice(["uniform", "distance"])),
+        forces=str(rng.choice(["uniform", "distance", "dual"])),
         noise=float(rng.choice([0.0, 10 ** rng.uniform(-4, -1)])),
     )

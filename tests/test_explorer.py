@@ -199,6 +199,10 @@ def test_controls_change_the_numbers(page):
     seen.append(
         expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1, forces="distance")
     )
+    page.get_by_label("Force weighting").select_option("dual")
+    seen.append(
+        expect(cell=5, degree=6, weights=weights, ridge=10**-5.75, noise=0.1, forces="dual")
+    )
     assert len(set(seen)) == len(seen)
     page.get_by_role("button", name="Reset").click()
     assert expect() == seen[0]
@@ -209,7 +213,9 @@ def test_the_address_holds_the_setting(page):
     mount(page, Explorer(data))
     page.get_by_label("Training cell size", exact=True).press("End")
     page.get_by_label("Energies", exact=True).press("Space")
-    page.wait_for_function("location.hash.includes('_L6_Ex_')")  # it is written with a delay
+    page.get_by_label("Force weighting").select_option("dual")
+    # it is written with a delay
+    page.wait_for_function("/_L6_Ex_.*_g_/.test(location.hash)")
     address, shown = page.url, value(page, "predicted-geometry-error")
     # a harmless selector for the theme's scripts
     assert page.evaluate("document.querySelector(location.hash)") is None
@@ -218,6 +224,7 @@ def test_the_address_holds_the_setting(page):
     mount(page, Explorer(data))
     assert value(page, "predicted-geometry-error") == shown
     assert page.get_by_label("Training cell size", exact=True).input_value() == "6"
+    assert page.get_by_label("Force weighting").input_value() == "dual"
 
 
 def test_nothing_fitted_and_verdict(page):
@@ -356,7 +363,8 @@ def small_study():
     prepared = Study(
         "W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(5, 6), test_cell=5, count=4
     ).prepare()
-    return prepared, explorer_data(prepared, grid=[(3, "EF", 6)], shells=4, near=20, modes=8)
+    options = dict(grid=[(3, "EF", 6)], shells=4, near=20, modes=8, by_dual=True)
+    return prepared, explorer_data(prepared, **options)
 
 
 @pytest.mark.parametrize("kinds", ["EF", "EFV+FC", "E+Fw"])
@@ -401,6 +409,43 @@ def test_page_numbers_are_the_librarys(small_study, kinds, degree):
     assert ours["energy"] - ours["relaxation"] == pytest.approx(gap, rel=1e-6, abs=1e-8)
     shells = reference.norm.shells(du, [s["edges"][0] for s in data.meta["shells"]] + [np.inf])
     np.testing.assert_allclose(ours["shells"], shells, rtol=1e-5)
+
+
+def test_dual_norm_is_the_librarys_observation(small_study):
+    """Its blocks are those of `DualForces`, and a setting is the library's fit to E, Fd and FC."""
+    from mlipgen.crystals import Supercell, build_defect
+    from mlipgen.equilibrium import LatticeGreen
+    from mlipgen.experiments.data_cells import DualForces, dual_root
+    from mlipgen.learning import defect_observations, fit_blocks
+    from mlipgen.learning.fitting import Block
+    from mlipgen.widgets.explorer.builder import _grid_setting
+    from mlipgen.widgets.explorer.fits import fit_setting, model_of
+
+    prepared, data = small_study
+    study, crystal, potential = prepared.study, prepared.crystal, prepared.potential
+    start = build_defect("vacancy", Supercell(crystal, 4))
+    root = dual_root(LatticeGreen(potential, start.homogeneous), start)
+    cells = defect_observations(potential, crystal, "vacancy", 4, study.count, study.seed)
+    rows = [
+        DualForces(o.configuration, root).rows(prepared.basis, potential)
+        for o in cells
+        if o.kind == "F"
+    ]
+    A, R = np.concatenate(rows), data.arrays["R/train/Fd/4"]
+    order = [*data.meta["order"], len(prepared.basis)]
+    gram, own = A[:, order].T @ A[:, order], R[:, :-1].T @ R[:, :-1]
+    np.testing.assert_allclose(own, gram, atol=1e-10 * np.abs(gram).max())
+    blocks = {**prepared.blocks(4), "Fd": Block("Fd", A, len(A), len(rows))}
+    fit = fit_blocks(blocks, prepared.basis, "E+Fd+FC", potential, crystal, ridge=study.ridge)
+    setting = _grid_setting(study, 4, "E+Fd+FC", 6)
+    assert setting.forces == "dual"
+    np.testing.assert_allclose(
+        model_of(data, setting, prepared).theta, fit.model.theta, atol=1e-7 * max(fit.model.theta)
+    )
+    loud = Setting(4, 5, 1e-5, {"F": 1.0, "E": 3.0}, "dual", 0.02)
+    np.testing.assert_allclose(
+        fit_setting(prepared, loud).theta, model_of(data, loud, prepared).theta, rtol=1e-6
+    )
 
 
 def test_stiffness_is_that_of_the_hessians(small_study):
@@ -506,10 +551,11 @@ def test_without_distance_weights_and_within_size(small_study):
 
     prepared, data = small_study
     small = explorer_data(prepared, grid=False, shells=3, near=20, modes=8, by_distance=False)
-    assert (
-        not any("/Fw/" in name for name in small.arrays)
-        and "force-weighted" not in small.solve(Setting(3, 6, 1e-6, {"F": 1.0}))["errors"]
-    )
+    shown = small.solve(Setting(3, 6, 1e-6, {"F": 1.0}))["errors"]
+    assert not any(b in name for name in small.arrays for b in ("/Fw/", "/Fd/"))
+    assert not {"force-weighted", "force-dual"} & shown.keys() and {"force", "energy"} <= set(shown)
+    with pytest.raises(ValueError, match="no training block Fd.*by_dual=True"):
+        small.solve(Setting(3, 6, 1e-6, {"F": 1.0}, "dual"))
     assert len(small.pack()) < len(data.pack()) < 1.5e6
 
 

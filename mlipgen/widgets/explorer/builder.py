@@ -13,16 +13,11 @@ from ...crystals import Supercell, build_defect
 from ...experiments.study import Study
 from ...generalisation import measure
 from ...learning import WEIGHTS, parse_kinds
+from ...learning.kinds import default_weights
 from ...rates import ROWS, predicted_rates
-from .data import ExplorerData, Setting
-from .factors import (
-    held_out_blocks,
-    near_atoms,
-    responses,
-    shell_factors,
-    stiffness,
-    training_blocks,
-)
+from .blocks import ERRORS, held_out_blocks, training_blocks
+from .data import FORCES, ExplorerData, Setting
+from .factors import near_atoms, responses, shell_factors, stiffness
 from .fits import model_of, nested_order
 from .in_page import LIMITS as RELAXATION_LIMITS
 from .in_page import can_relax, relaxation_data
@@ -30,53 +25,6 @@ from .in_page import can_relax, relaxation_data
 #: The limits of the verdict: stiffness mismatch on the tested modes, predicted error as a fraction
 #: of |D ubar|.
 LIMITS = {"mismatch": 0.3, "geometry": 0.05}
-ERRORS = [
-    {
-        "id": "energy",
-        "block": "E",
-        "label": "Energies",
-        "symbol": "ε_E",
-        "unit": "eV",
-        "title": "defect cell minus perfect crystal, root mean square over configurations; held "
-        "out: other rattles, largest cell",
-    },
-    {
-        "id": "force",
-        "block": "F",
-        "label": "Forces",
-        "symbol": "ε_F",
-        "unit": "eV/Å",
-        "title": "l2 norm over a cell, root mean square over configurations; held out: other "
-        "rattles, largest cell",
-    },
-    {
-        "id": "force-weighted",
-        "block": "Fw",
-        "label": "Forces × (1 + distance)",
-        "symbol": "ε_Fw",
-        "unit": "eV/Å",
-        "title": "each force error times 1 + its distance from the defect in Å, l2 norm over a "
-        "cell; held out: other rattles, largest cell",
-    },
-    {
-        "id": "virial",
-        "block": "V",
-        "label": "Virials",
-        "symbol": "ε_V",
-        "unit": "eV",
-        "title": "l2 norm of the virial per atom, root mean square over strains; held out: other "
-        "strains",
-    },
-    {
-        "id": "force-constants",
-        "block": "FC",
-        "label": "Force constants",
-        "symbol": "ε_FC",
-        "unit": "eV/Å²",
-        "title": "force-constant errors times (1 + range in Å) squared, l2 norm; "
-        "held out: the crystal compressed and dilated by 1 % of its volume",
-    },
-]
 PYTHON = """from mlipgen.experiments.study import Study
 from mlipgen.generalisation import defect_error
 from mlipgen.widgets.explorer import Setting, fit_setting
@@ -97,6 +45,7 @@ def explorer_data(
     near=60,
     modes=16,
     by_distance=True,
+    by_dual=False,
     noise_max=0.1,
     relax_in_page=True,
     cache=None,
@@ -116,6 +65,7 @@ def explorer_data(
     near : int                  atoms in the 3D view;  modes : soft modes for the stability test
     by_distance : bool          also carry the forces weighted by distance (large bases: leave out,
                                 a page holds 1.5 MB)
+    by_dual : bool              also carry the forces in the dual norm, observations `Fd`
     noise_max : float           eV/A, the right end of the noise control
     relax_in_page : bool        let the page relax the defect by itself at every setting; only for
                                 bases and test cells up to `in_page.LARGEST`
@@ -143,6 +93,7 @@ def explorer_data(
         near,
         modes,
         by_distance,
+        by_dual,
         noise_max,
         relax_in_page,
     ]
@@ -158,7 +109,7 @@ def explorer_data(
     order = nested_order(basis, study.degrees)
     arrays, factors = {"prior": basis.prior[order]}, {}
     say("observations")
-    kinds = ("E", "F", "Fw") if by_distance else ("E", "F")
+    kinds = ("E", "F", *("Fw",) * by_distance, *("Fd",) * by_dual)
     training_blocks(prepared, order, arrays, factors, kinds, study.cells)
     held_out_blocks(prepared, order, arrays, factors, kinds)
     say("linear response")
@@ -186,7 +137,7 @@ def explorer_data(
         "factors": factors,
         "norm": reference.scale,
         "limits": {**LIMITS, **RELAXATION_LIMITS},
-        "errors": [e for e in ERRORS if by_distance or e["block"] != "Fw"],
+        "errors": [e for e in ERRORS if e["block"] in (*kinds, "V", "FC")],
         "shells": shell_info,
         "stiffness": families,
         "rates": _rates(crystal.dimension),
@@ -257,8 +208,12 @@ def _defect(prepared, n):
 
 def _grid_setting(study, cell, kinds, degree):
     kinds = parse_kinds(kinds)
-    weights = {("F" if k == "Fw" else k): float({**WEIGHTS, **study.weights}[k]) for k in kinds}
-    return Setting(cell, degree, study.ridge, weights, "distance" if "Fw" in kinds else "uniform")
+    named = {block: name for name, block in FORCES.items()}
+    weights = {
+        ("F" if k in named else k): float({**default_weights(), **study.weights}[k]) for k in kinds
+    }
+    forces = next((named[k] for k in kinds if k in named), "uniform")
+    return Setting(cell, degree, study.ridge, weights, forces)
 
 
 # ---------------------------------------------------------------------- the truth

@@ -19,6 +19,8 @@ from scipy.linalg import qr, solve_triangular
 from .packing import pack_trapezoid, unpack_trapezoid
 
 KINDS = ("E", "F", "V", "FC")
+#: How forces may be weighted, and the block of each way.
+FORCES = {"uniform": "F", "distance": "Fw", "dual": "Fd"}
 
 
 @dataclass
@@ -27,8 +29,8 @@ class Setting:
 
     cell : training-cell size (0 means: the data's first); weights : {"E", "F", "V", "FC"} ->
         weight, 0 or missing = off;
-    forces : "uniform" or "distance"; degree : basis degree; ridge : > 0; noise : sigma, multiplies
-        the fixed draw xi.
+    forces : "uniform", "distance" or "dual" (the dual norm); degree : basis degree; ridge : > 0;
+        noise : sigma, multiplies the fixed draw xi.
     """
 
     cell: int
@@ -42,8 +44,8 @@ class Setting:
         unknown = set(self.weights) - set(KINDS)
         if unknown:
             raise ValueError(f"weights for {sorted(unknown)}: known observations are {list(KINDS)}")
-        if self.forces not in ("uniform", "distance"):
-            raise ValueError(f"forces={self.forces!r}: choose 'uniform' or 'distance'")
+        if self.forces not in FORCES:
+            raise ValueError(f"forces={self.forces!r}: choose one of {list(FORCES)}")
         if not self.ridge > 0:
             raise ValueError(
                 f"ridge={self.ridge}: choose a positive number, e.g. 1e-8 (the fit must have one "
@@ -53,11 +55,7 @@ class Setting:
     def blocks(self):
         """(kind, weight) of the training blocks used, cell-independent ones first."""
         pairs = [(kind, self.weights.get(kind, 0.0)) for kind in ("V", "FC", "E", "F")]
-        return [
-            ("Fw" if kind == "F" and self.forces == "distance" else kind, w)
-            for kind, w in pairs
-            if w > 0
-        ]
+        return [(FORCES[self.forces] if kind == "F" else kind, w) for kind, w in pairs if w > 0]
 
 
 @dataclass
@@ -68,7 +66,7 @@ class ExplorerData:
         `explorer_builder`).
     arrays : name -> float64 array.  With K functions sorted by degree:
         "R/train/<kind>/<cell|any>", "R/held/..."  (<= K+2, K+2) R-factor of [A y xi], kinds E F Fw
-        V FC
+        Fd V FC
         "R/S/<shell>" (<= K+1, K+1) A;  "R/T" (<= K+1, K+1) eV^(1/2);  "energy" (K+1,) eV
         "stiffness/<i>" (count, K+1, entries)  whitened matrices, upper triangle (then imaginary
         part) by rows;
@@ -164,9 +162,11 @@ class ExplorerData:
             for n in cells
         ]
         if missing := [name for name, _ in pairs if name not in self.arrays]:
+            block = missing[0].split("/")[2]
+            option = {"Fw": "by_distance", "Fd": "by_dual"}.get(block)
+            built = f", or build it with {option}=True" if option else ""
             raise ValueError(
-                f"this data holds no training block {missing[0].split('/')[2]}: choose "
-                "forces='uniform', or build it with by_distance=True"
+                f"this data holds no training block {block}: choose forces='uniform'{built}"
             )
         return list(dict.fromkeys(pairs))
 

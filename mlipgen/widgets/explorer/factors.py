@@ -1,4 +1,4 @@
-"""The factors of an explorer page, each from a prepared study and its basis in nested order.
+"""The factors of a page's prediction, each from a prepared study and its basis in nested order.
 
 Linear response with the *reference's* Hessian makes the predicted defect error a fixed linear map
 of the parameters:
@@ -12,73 +12,9 @@ from scipy.linalg import cholesky
 
 from ...crystals import Neighbours, minimum_image
 from ...equilibrium import landscape
-from ...learning import held_out_set, training_set
 from ...potentials import force_constants
 from ...potentials.derivatives import CHUNK, STEP
 from .packing import echelon, r_factor
-
-
-# ---------------------------------------------------------------------- the fit
-def training_blocks(prepared, order, arrays, factors, kinds, cells):
-    """R-factors of [A y xi] of every kind: of each training cell, and once of the crystal."""
-    study = prepared.study
-    store = _storing(prepared, order, arrays, factors, "train")
-    for n in cells:
-        observations = training_set(*_where(prepared), n, study.count, study.seed)
-        store(n, observations, np.random.default_rng([study.seed, n]), kinds)
-    store("any", observations, np.random.default_rng([study.seed, 0]), ("V", "FC"))
-
-
-def held_out_blocks(prepared, order, arrays, factors, kinds):
-    """The same of other rattles, strains and volumes."""
-    study = prepared.study
-    observations = held_out_set(*_where(prepared), study.largest, study.count, study.seed)
-    store = _storing(prepared, order, arrays, factors, "held")
-    store("any", observations, np.random.default_rng(0), (*kinds, "V", "FC"))
-
-
-def _where(prepared):
-    return prepared.potential, prepared.crystal, prepared.study.defect
-
-
-def _storing(prepared, order, arrays, factors, role):
-    """Function that reduces observations to R-factors in the arrays."""
-    prior = arrays["prior"]
-    counts = [len(prepared.basis.subset(d)) for d in prepared.study.degrees]
-    models = (prepared.basis, prepared.potential)
-
-    def store(cell, observations, rng, keep):
-        draws, parts = {}, {}
-        for o in observations:
-            if o.kind in keep:
-                rows = o.rows(*models)
-                noise = _noise(o, len(rows), models, rng, draws)
-                own = np.column_stack([rows[:, order], rows[:, -1], noise])
-                parts.setdefault(o.kind, []).append(own)
-        for kind, rows in parts.items():
-            name = f"R/{role}/{kind}/{cell}"
-            arrays[name] = echelon(r_factor(np.concatenate(rows)), prior, counts)
-            # root mean square over configurations, as Fit.errors
-            factors[name] = 1.0 / np.sqrt(len(rows))
-
-    return store
-
-
-def _noise(o, count, models, rng, draws):
-    """One noise draw in the units of the observation: sigma eV/A on forces, sigma eV on energies
-    and virials, sigma eV/A^2 on force constants, each carried through the observation's own
-    weights.
-    """
-    if o.kind == "F":
-        draws[id(o.configuration)] = rng.standard_normal(count)
-        return draws[id(o.configuration)]
-    if o.kind == "Fw":  # the same labels, weighted
-        c = o.configuration
-        return draws[id(c)] * np.repeat(1.0 + c.distances(), c.positions.shape[1])
-    xi = rng.standard_normal(count)
-    if o.kind == "FC":
-        xi *= np.repeat(o.tables(*models)[1], o.crystal.dimension**2)
-    return xi
 
 
 # ---------------------------------------------------------------------- the prediction

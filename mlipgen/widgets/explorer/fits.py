@@ -3,8 +3,8 @@
 import numpy as np
 
 from ...learning import fitted_model, nested_basis
-from .data import ExplorerData
-from .factors import training_blocks
+from .blocks import training_blocks
+from .data import FORCES, ExplorerData
 
 
 def nested_order(basis, degrees):
@@ -36,7 +36,7 @@ def fit_setting(prepared, setting):
     basis, degrees = prepared.basis, prepared.study.degrees
     order = nested_order(basis, degrees)
     arrays = {"prior": basis.prior[order]}
-    training_blocks(prepared, order, arrays, {}, ("E", "F", "Fw"), [setting.cell])
+    training_blocks(prepared, order, arrays, {}, ("E", "F", FORCES[setting.forces]), [setting.cell])
     meta = {
         "order": order.tolist(),
         "degrees": list(degrees),

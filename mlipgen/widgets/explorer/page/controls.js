@@ -146,12 +146,8 @@ class Controls {
       this.state.forces = this.forces.value;
       this.on.change();
     };
-    this.forces = h(
-      "select",
-      { id: `${this.id}-forces`, onchange },
-      h("option", { value: "uniform" }, "uniform"),
-      h("option", { value: "distance" }, "1 + distance"),
-    );
+    const options = WEIGHTINGS.map(([value, text]) => h("option", { value }, text));
+    this.forces = h("select", { id: `${this.id}-forces`, onchange }, ...options);
     const label = h("label", { for: this.forces.id }, "Force weighting");
     return (this.forcesRow = h("div", { class: "mx-sub" }, label, this.forces));
   }
@@ -205,8 +201,10 @@ class Controls {
       input.step = even(list) && list.length > 1 ? list[1] - list[0] : 1;
       input.disabled = list.length < 2;
     }
-    this.forcesRow.hidden = !Object.keys(arrays).some((a) => a.startsWith("R/train/Fw"));
-    if (this.forcesRow.hidden) state.forces = "uniform";
+    const held = weightingsHeld(arrays);
+    for (const option of this.forces.options) option.hidden = !held.includes(option.value);
+    this.forcesRow.hidden = held.length < 2;
+    if (!held.includes(state.forces)) state.forces = "uniform";
     this.noise.box.hidden = !(meta.noise_max > 0);
     this.show();
   }

@@ -124,7 +124,8 @@ class Results {
 
   /** One kind of observation: its error on the training data and on data held out. */
   row(e, setting, result) {
-    const used = setting.weights[e.block === "Fw" ? "F" : e.block] > 0;
+    const forces = Object.values(FORCES).includes(e.block);
+    const used = setting.weights[forces ? "F" : e.block] > 0;
     const cells = ["train", "held"].map((role) => {
       const value = result === null ? null : result.errors[e.id][role];
       const id = role === "train" ? `fit-error-${e.id}` : `held-out-error-${e.id}`;

@@ -120,13 +120,15 @@ function blockKey(data, role, kind, cell) {
   return name in data.arrays ? name : `R/${role}/${kind}/any`;
 }
 
+/** How forces may be weighted, and the block of each way. */
+const FORCES = { uniform: "F", distance: "Fw", dual: "Fd" };
+
 /** Which training blocks a setting uses, with the squared-weight's root. */
 function chosenBlocks(setting) {
   const chosen = [];
   for (const kind of ["V", "FC", "E", "F"]) {
     const weight = setting.weights[kind];
-    if (weight > 0)
-      chosen.push([kind === "F" && setting.forces === "distance" ? "Fw" : kind, weight]);
+    if (weight > 0) chosen.push([kind === "F" ? FORCES[setting.forces] : kind, weight]);
   }
   return chosen;
 }

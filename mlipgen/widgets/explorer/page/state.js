@@ -13,6 +13,20 @@ function setName(kinds) {
   return kinds.filter((k) => k !== "FC").join("") + (kinds.includes("FC") ? "+FC" : "");
 }
 
+/** Ways to weight forces by name and by their letter in an address. */
+const WEIGHTINGS = [
+  ["uniform", "uniform", "u"],
+  ["distance", "1 + distance", "h"],
+  ["dual", "dual norm", "g"],
+];
+
+/** The ways to weight forces of which a data set holds the blocks. */
+function weightingsHeld(arrays) {
+  const names = Object.keys(arrays);
+  const held = (block) => names.some((name) => name.startsWith(`R/train/${block}/`));
+  return Object.keys(FORCES).filter((value) => held(FORCES[value]));
+}
+
 const power = (tenths) => 10 ** (tenths / 10);
 const noiseOf = (index, max) => (index === 0 ? 0 : max * 10 ** ((index - 30) / 10));
 const close = (a, b) => (a === 0 || b === 0 ? a === b : Math.abs(Math.log10(a / b)) < 0.02);
@@ -50,7 +64,7 @@ function settingOf(state, meta) {
 /** A fragment made of letters, digits, - and _ only, so that it is also a harmless CSS selector. */
 function fragmentOf(name, state, index) {
   const weights = KINDS.map(([kind]) => `${kind}${state.on[kind] ? state.weight[kind] : "x"}`);
-  const forces = state.forces === "distance" ? "h" : "u";
+  const [, , forces] = WEIGHTINGS.find(([value]) => value === state.forces);
   return (
     `#${name}_L${state.cell}_${weights.join("_")}_${forces}` +
     `_d${state.degree}_r${state.ridge}_n${state.noise}` +
@@ -76,8 +90,7 @@ function readFragment(name, metas) {
   state.degree = take(part.d, (x) => meta.degrees.includes(x)) ?? state.degree;
   state.ridge = take(part.r, (x) => x >= -40 && x <= 8) ?? state.ridge;
   state.noise = take(part.n, (x) => x >= 0 && x <= 30) ?? state.noise;
-  if ("h" in part) state.forces = "distance";
-  if ("u" in part) state.forces = "uniform";
+  for (const [value, , letter] of WEIGHTINGS) if (letter in part) state.forces = value;
   for (const [kind] of KINDS) {
     if (part[kind] === undefined) continue;
     state.on[kind] = part[kind] !== "x";
