@@ -2,7 +2,15 @@
 
 from .explorer import ExplorerData, Setting
 
-__all__ = ["Explorer", "ExplorerData", "ForecastFigure", "LookupFigure", "Setting", "StudyFigure"]
+__all__ = [
+    "Explorer",
+    "ExplorerData",
+    "ForecastFigure",
+    "LookupFigure",
+    "LossDesigner",
+    "Setting",
+    "StudyFigure",
+]
 
 
 def __getattr__(name):
@@ -14,6 +22,10 @@ def __getattr__(name):
         from .forecast_figure import ForecastFigure
 
         return ForecastFigure
+    if name == "LossDesigner":
+        from .loss_designer import LossDesigner
+
+        return LossDesigner
     if name == "LookupFigure":
         from .lookup import LookupFigure
 

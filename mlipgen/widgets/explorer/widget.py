@@ -54,20 +54,29 @@ STYLE = ("frame", "controls", "results", "charts")
 EXPORTS = "ACE, Geometry, Hessian, LatticeGreen, Neighbours, Problem, inverse3, listen, shortest"
 
 
-def _scripts(folder, names):
+def scripts(folder, names):
     """The text of some modules, a quarter shorter without comments and indentation."""
-    text = "\n".join((HERE / folder / f"{name}.js").read_text("utf-8") for name in names)
+    text = "\n".join((folder / f"{name}.js").read_text("utf-8") for name in names)
     lines = (line.strip() for line in text.splitlines())
     comment = ("//", "/**", "* ", "*/")
     return "\n".join(x for x in lines if x not in ("", "*") and not x.startswith(comment))
 
 
-def _module():
-    """The widget's JavaScript, one module."""
-    relaxation = (
-        f"function relaxation() {{\n{_scripts('relax', RELAX)}\nreturn {{ {EXPORTS} }};\n}}"
+def relaxation_script():
+    """The function whose text is the worker's program."""
+    return (
+        f"function relaxation() {{\n{scripts(HERE / 'relax', RELAX)}\nreturn {{ {EXPORTS} }};\n}}"
     )
-    return f"{relaxation}\n{_scripts('page', PAGE)}"
+
+
+def shared_scripts(names):
+    """Modules of the explorer's page, for widgets that solve fits as well."""
+    return scripts(HERE / "page", names)
+
+
+def style(names=STYLE):
+    """Style sheets of the explorer."""
+    return "\n".join((HERE / "style" / f"{name}.css").read_text("utf-8") for name in names)
 
 
 class Cancelled(Exception):
@@ -125,8 +134,8 @@ class Explorer(anywidget.AnyWidget):
         kernel nglview's own Python interface works on it too.
     """
 
-    _esm = _module()
-    _css = "\n".join((HERE / "style" / f"{name}.css").read_text("utf-8") for name in STYLE)
+    _esm = f"{relaxation_script()}\n{shared_scripts(PAGE)}"
+    _css = style()
     payloads = traitlets.List(traitlets.Unicode()).tag(sync=True)
     options = traitlets.Dict().tag(sync=True)
     name = traitlets.Unicode("explorer").tag(sync=True)

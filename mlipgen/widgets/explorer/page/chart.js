@@ -1,7 +1,7 @@
 // Small SVG charts, drawn at their real pixel size so that text keeps its size on a phone.
 
 /**
- * spec: { title, x: {label, kind: "log"|"category", ticks: [{value, label}], range?}, y: {label},
+ * spec: { title, x: {label, kind: "log"|"category", ticks: [{value, label}], range?}, y: {label, range?, ticks?},
  *         lines: [{className, points: [{x, y}]}],       y null breaks the line
  *         marks: [{className, shape, x, y, title}], lost: [{x, title}],
  *         slopes: [{x, y, exponent, to, label}], floors: [{y, label}], current: x, message }
@@ -25,6 +25,7 @@ function drawChart(svg, spec) {
   let low = ys.length ? Math.floor(Math.log10(Math.min(...ys)) - 0.15) : -4;
   let high = ys.length ? Math.ceil(Math.log10(Math.max(...ys)) + 0.15) : 0;
   if (high - low < 2) low = high - 2;
+  if (spec.y.range) [low, high] = spec.y.range.map(Math.log10);
   const Y = (y) => m.top + ((height - m.top - m.bottom) * (high - Math.log10(y))) / (high - low);
   const values = spec.x.ticks.map((t) => t.value);
   const [x0, x1] = spec.x.range ?? [Math.min(...values), Math.max(...values)];
@@ -38,13 +39,14 @@ function drawChart(svg, spec) {
   };
 
   const axes = svgElement(svg, "g", { class: "mx-axes" });
+  const rule = (y, label) => {
+    svgElement(axes, "line", { x1: m.left, x2: width - m.right, y1: y, y2: y, class: "mx-grid" });
+    svgElement(axes, "text", { x: m.left - 7, y: y + 4, "text-anchor": "end" }, label);
+  };
+  for (const t of spec.y.ticks ?? []) rule(Y(t.value), t.label);
   const step = Math.max(1, Math.ceil((high - low) / 6));
-  for (let e = low; e <= high; e++) {
-    const y = Y(10 ** e);
-    if ((e - low) % step === 0) {
-      svgElement(axes, "line", { x1: m.left, x2: width - m.right, y1: y, y2: y, class: "mx-grid" });
-      svgElement(axes, "text", { x: m.left - 7, y: y + 4, "text-anchor": "end" }, decade(e));
-    }
+  for (let e = low; e <= high && !spec.y.ticks; e++) {
+    if ((e - low) % step === 0) rule(Y(10 ** e), decade(e));
     if (e < high && high - low <= 4)
       for (let k = 2; k < 10; k++) {
         const z = Y(k * 10 ** e);

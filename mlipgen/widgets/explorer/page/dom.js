@@ -42,3 +42,6 @@ function formatNumber(x, digits = 3) {
 function decade(e) {
   return e === 0 ? "1" : e === 1 ? "10" : `10${superscript(e)}`;
 }
+
+/** JupyterLab's address is its own, and its notebook takes keys that bubble up. */
+const inJupyterLab = () => document.body.hasAttribute("data-jp-theme-light");

@@ -1,8 +1,6 @@
 // The explorer: native controls, solver and charts, on a static page and with a kernel alike.
 
 let instances = 0;
-/** JupyterLab's address is its own, and its notebook takes keys that bubble up. */
-const inJupyterLab = () => document.body.hasAttribute("data-jp-theme-light");
 
 class ExplorerView {
   constructor(model, el) {

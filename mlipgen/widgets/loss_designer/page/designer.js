@@ -1,0 +1,430 @@
+// The loss-weight designer: the page searches the weights that make a predicted error small.
+
+let instances = 0;
+const SLICE = 14; // ms of fits between two breaths
+const breathe = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+class DesignerView {
+  constructor(model, el) {
+    this.model = model;
+    this.options = model.get("options") ?? {};
+    this.id = `ld${++instances}`;
+    this.root = h("section", {
+      class: "mx ld",
+      "data-testid": "loss-designer",
+      "data-state": "unpacking",
+      "data-lm-suppress-shortcuts": "true", // JupyterLab would take the arrow keys for itself
+      "aria-label": "Loss-weight designer: find weights that make a predicted defect error small",
+    });
+    el.append(this.root);
+    if (inJupyterLab()) this.root.addEventListener("keydown", (e) => e.stopPropagation());
+    this.found = new Map(); // finished designs by problem
+    this.run = 0;
+  }
+
+  async start() {
+    const wait = h("div", { class: "mx-wait", role: "status" }, "Unpacking the fit data …");
+    this.root.append(wait);
+    try {
+      this.sets = await Promise.all(this.model.get("payloads").map(unpackData));
+    } catch (error) {
+      this.root.dataset.state = "failed";
+      const why = `The fit data could not be unpacked (${error.message}). A browser from 2023 or later is needed.`;
+      this.root.replaceChildren(h("div", { class: "mx-wait", role: "alert" }, why));
+      return;
+    }
+    this.build();
+    this.select(0);
+    this.watch();
+  }
+
+  build() {
+    this.panel = new Panel({
+      id: this.id,
+      metas: this.sets.map((s) => s.meta),
+      facts: this.options.facts,
+      onchange: () => this.changed(),
+      onselect: (index) => this.select(index),
+    });
+    [this.tradeoff, this.flatness, this.budget] = [new Tradeoff(), new Flatness(), new Budget()];
+    this.tables = new Tables();
+    this.relaxation = new Relaxation((message) => this.learn(message));
+    this.progress = h("progress", { "aria-label": "Search" });
+    this.told = h("div", { class: "mx-verdict", "data-testid": "found", role: "status" });
+    this.live = h("div", { class: "mx-sr", "aria-live": "polite", "aria-atomic": "true" });
+    this.print = h("p", { class: "mx-print" });
+    const { bar, more, crystal } = this.panel;
+    const question = this.options.question ?? "Which loss weights make this defect’s error small?";
+    this.details = h(
+      "details",
+      { class: "mx-more mx-details" },
+      h("summary", {}, "How flat the optimum is, and what a larger cell buys"),
+      h("div", { class: "ld-pair" }, this.flatness.node, this.budget.node),
+    );
+    this.details.addEventListener("toggle", () => this.draw());
+    this.root.replaceChildren(
+      h("div", { class: "mx-top" }, h("p", { class: "mx-question" }, question), crystal),
+      h(
+        "div",
+        { class: "mx-stage" },
+        bar,
+        h(
+          "div",
+          { class: "mx-sight" },
+          h("div", { class: "mx-picture" }, this.tradeoff.node),
+          h("div", { class: "mx-summary" }, this.told, this.tables.errorTable),
+        ),
+        more,
+      ),
+      h("div", { class: "ld-weights" }, this.tables.weightTable),
+      this.details,
+      this.exports(),
+      this.print,
+      this.live,
+    );
+    this.details.open = Boolean(this.options.unfolded);
+  }
+
+  /** The settings for other codes: a choice, the text, a button that copies it. */
+  exports() {
+    const show = () => this.showExport();
+    this.tool = h(
+      "select",
+      { id: `${this.id}-tool`, onchange: show },
+      ...TOOLS.map(([value, text]) => h("option", { value }, text)),
+    );
+    const copy = async () => {
+      try {
+        await navigator.clipboard.writeText(this.text);
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Select and copy"; // no clipboard: the text is shown
+      }
+      setTimeout(() => (button.textContent = "Copy"), 1600);
+    };
+    const button = h("button", { type: "button", onclick: copy }, "Copy");
+    this.code = h("pre", {
+      class: "mx-code",
+      tabindex: 0,
+      "aria-label": "Settings",
+      "data-testid": "export",
+    });
+    this.notes = h("ul", { class: "ld-notes" });
+    const head = h(
+      "div",
+      { class: "ld-tools" },
+      h("label", { for: this.tool.id }, "Settings for"),
+      this.tool,
+      button,
+    );
+    const box = h(
+      "details",
+      { class: "mx-more mx-details" },
+      h("summary", {}, "The same loss in another code"),
+      head,
+      this.notes,
+      this.code,
+    );
+    box.open = Boolean(this.options.unfolded);
+    return box;
+  }
+
+  get problem() {
+    const { cell, objective, forces } = this.state;
+    const { degrees } = this.data.meta;
+    return { cell, degree: degrees.at(-1), kinds: this.panel.kinds(), forces, objective };
+  }
+
+  select(index) {
+    this.index = index;
+    this.data = this.sets[index];
+    const { meta } = this.data;
+    const sizes = meta.cells.map((c) => c.size);
+    this.state ??= {
+      cell: sizes[0],
+      objective: "both",
+      forces: "uniform",
+      on: Object.fromEntries(KINDS.map(([k]) => [k, true])),
+      ...this.options.start,
+    };
+    if (!sizes.includes(this.state.cell)) this.state.cell = sizes[0];
+    this.panel.connect(index, this.data, this.state);
+    this.changed();
+  }
+
+  /** Search only what is on the screen; redraw for another width. */
+  watch() {
+    this.resize = new ResizeObserver(() => {
+      if (this.root.clientWidth === this.width) return;
+      this.width = this.root.clientWidth;
+      this.draw();
+    });
+    this.resize.observe(this.root);
+    this.sight = new IntersectionObserver((entries) => {
+      this.visible = entries.at(-1).isIntersecting;
+      if (this.visible && this.root.dataset.state === "waiting") this.changed();
+    });
+    this.sight.observe(this.root);
+  }
+
+  dispose() {
+    this.run++;
+    this.relaxation?.dispose();
+    for (const observer of [this.resize, this.sight]) observer?.disconnect();
+  }
+
+  /** A choice was made: what runs is dropped, the new problem searched. */
+  changed() {
+    this.panel.show();
+    this.relaxation.stop();
+    const run = ++this.run;
+    Object.assign(this, { design: null, relaxed: {}, rows: [] });
+    if (!this.panel.kinds().length) return this.nothing();
+    this.root.dataset.state = this.visible ? "searching" : "waiting";
+    if (this.visible) this.search(run);
+  }
+
+  nothing() {
+    this.root.dataset.state = "ready";
+    this.tell(
+      "does not apply",
+      "Nothing may be fitted.",
+      "Allow at least one kind of observation.",
+    );
+    this.tables.showErrors([]);
+    this.tables.weights.replaceChildren();
+    this.print.textContent = "";
+    this.showExport();
+    for (const { svg } of [this.tradeoff, this.flatness, this.budget]) svg.replaceChildren();
+  }
+
+  /** Run a generator of fits in slices; null where another choice came in between. */
+  async slices(run, generator, progress) {
+    for (let begin = performance.now(), step; ;) {
+      step = generator.next();
+      if (step.done) return step.value;
+      if (performance.now() - begin < SLICE) continue;
+      progress?.(step.value);
+      await breathe();
+      if (run !== this.run) return null;
+      begin = performance.now();
+    }
+  }
+
+  async search(run) {
+    const { data, problem } = this;
+    const begin = performance.now();
+    this.tell("checking", "Searching …", "");
+    const design = await this.designed(run, data, problem, (fits) => {
+      this.tell("checking", "Searching …", `${fits} fits solved`);
+    });
+    if (!design) return;
+    this.design = design;
+    this.root.dataset.searchMs = (performance.now() - begin).toFixed(0);
+    this.conclude();
+    if (!Number.isFinite(design.value)) return this.finish();
+    this.relax("best");
+    await this.compare(run, problem);
+    if (run === this.run) this.finish();
+  }
+
+  /** The design of a problem: kept from before, or searched. */
+  async designed(run, data, problem, progress) {
+    const key = JSON.stringify([this.sets.indexOf(data), problem]);
+    if (!this.found.has(key)) {
+      const design = await this.slices(run, designOf(data, problem), progress);
+      if (!design) return null;
+      this.found.set(key, design);
+    }
+    return this.found.get(key);
+  }
+
+  /** The other training cells, for the picture of what a budget buys. */
+  async compare(run, problem) {
+    const { data } = this;
+    const facts = this.options.facts[this.index];
+    for (const { size } of data.meta.cells) {
+      const other = await this.designed(run, data, { ...problem, cell: size });
+      if (run !== this.run) return;
+      const finite = (x) => (Number.isFinite(x) ? x : null);
+      const cost = priceOf(data.meta, facts, size, problem.kinds);
+      this.rows.push({ size, cost, usual: finite(other.usualValue), best: finite(other.value) });
+      this.draw();
+    }
+  }
+
+  finish() {
+    this.root.dataset.state = "ready";
+  }
+
+  tell(state, head, text) {
+    this.told.dataset.verdict = state;
+    const parts = [
+      h("strong", {}, head),
+      state === "checking" ? this.progress : null,
+      h("span", {}, text),
+    ];
+    this.told.replaceChildren(...parts.filter(Boolean));
+  }
+
+  /** What was found, in words and numbers. */
+  conclude() {
+    const { design, data } = this;
+    const { problem, value, usualValue, evaluator } = design;
+    const fits = evaluator.seen.size;
+    if (!Number.isFinite(value)) {
+      this.tell(
+        "does not apply",
+        "No prediction applies.",
+        `None of ${fits} fits is near enough to the reference.`,
+      );
+      this.tables.showErrors([]);
+      return this.showExport();
+    }
+    this.solved = {
+      usual: judged(data, settingAt(problem, design.usual)),
+      best: judged(data, settingAt(problem, design.x)),
+    };
+    const gain = Number.isFinite(usualValue)
+      ? `${formatNumber(usualValue / value, 2)} times smaller`
+      : "a prediction that applies";
+    const what = ERRORS.find(([k]) => k === problem.objective)[1];
+    const sharp = Object.keys(design.profiles).filter((k) => {
+      const [low, high] = design.profiles[k].range;
+      return low === high;
+    });
+    const names = sharp.map((k) => nameOf(k).toLowerCase()).join(", ");
+    this.tell(
+      "applies",
+      `Best of ${fits} fits: ${gain}.`,
+      `Weights chosen for the linear estimate of this very defect (${what}, labels without noise). ` +
+        "The lower rows show what relaxing makes of it, and the same weights at another defect. " +
+        (sharp.length ? `The optimum is sharp (${names}): rather a coincidence than a rule.` : ""),
+    );
+    this.live.textContent = `Weights found: the error is ${gain} than with the usual weights.`;
+    const words = [...problem.kinds, "ridge"].map(
+      (k) => `${nameOf(k).toLowerCase()} ${weightText(sizeAt(k, design.x[k]))}`,
+    );
+    this.print.textContent = `${data.meta.title}. Training cell ${problem.cell}; best weights found: ${words.join(", ")}.`;
+    this.showErrors();
+    this.tables.showWeights(design);
+    this.showExport();
+    this.draw();
+  }
+
+  showErrors() {
+    const { usual, best } = this.solved;
+    const both = (key) => [usual, best].map((s) => (s.applies ? s[key] : "no prediction"));
+    const rows = [
+      ["geometry", "Geometry, linear (Å)", ...both("geometry")],
+      ["energy", "Energy, linear (eV)", ...both("energy")],
+      ["held", "Held-out cells, energy (eV)", usual.held, best.held],
+    ];
+    if (this.data.meta.relax) {
+      const found = (key) => [this.relaxed.usual?.[key], this.relaxed.best?.[key]];
+      rows.push(["relaxed-geometry", "Geometry, relaxed (Å)", ...found("geometry")]);
+      rows.push(["relaxed-energy", "Energy, relaxed (eV)", ...found("energy")]);
+    }
+    const other = this.other();
+    if (other) {
+      const { problem } = this.design;
+      const same = [this.design.usual, this.design.x].map((x) =>
+        judged(other, settingAt(problem, x)),
+      );
+      const there = (key) => same.map((s) => (s.applies ? s[key] : "no prediction"));
+      const name = other.meta.defect;
+      rows.push([
+        "other-geometry",
+        `The same weights for the ${name}: geometry (Å)`,
+        ...there("geometry"),
+      ]);
+      rows.push([
+        "other-energy",
+        `The same weights for the ${name}: energy (eV)`,
+        ...there("energy"),
+      ]);
+    }
+    this.tables.showErrors(rows);
+  }
+
+  /** Another defect of the same crystal with the same training cell and basis, if there is one. */
+  other() {
+    const { meta } = this.data;
+    const { cell, forces } = this.design.problem;
+    const fits = (s) =>
+      s !== this.data &&
+      s.meta.crystal === meta.crystal &&
+      s.meta.cells.some((c) => c.size === cell) &&
+      s.meta.degrees.at(-1) === meta.degrees.at(-1) &&
+      weightingsHeld(s.arrays).includes(forces);
+    return this.sets.find(fits) ?? null;
+  }
+
+  /** Let the worker relax the defect with one of the two fits; the other one follows. */
+  relax(which) {
+    if (!this.data.meta.relax) return;
+    this.relaxing = which;
+    this.relaxation.start(this.data, this.solved[which].theta);
+  }
+
+  learn(message) {
+    if (message.stage || message.newton) return;
+    const state = message.settled ?? message.relaxed;
+    if (message.failed)
+      for (const key of ["usual", "best"])
+        this.relaxed[key] ??= { geometry: "not here", energy: "not here" };
+    else if (state) {
+      const lost = { geometry: "other minimum", energy: "other minimum" };
+      this.relaxed[this.relaxing] = state.kind === "relaxed" ? state : lost;
+    }
+    this.showErrors();
+    this.root.dataset.relaxed = Object.keys(this.relaxed).sort().join();
+    if (message.settled && this.relaxing === "best") this.relax("usual");
+  }
+
+  showExport() {
+    const { design, data, index } = this;
+    const none = !design || !Number.isFinite(design.value);
+    this.code.hidden = none;
+    if (none) return this.notes.replaceChildren();
+    const setting = settingAt(design.problem, design.x);
+    const tool = this.tool.value;
+    const { notes, code } = exported(tool, data, setting, this.options.facts[index]);
+    const plain = LOSES[tool]?.includes(setting.forces) && setting.weights.F > 0;
+    if (plain)
+      notes.splice(1, 0, plainForces(setting, judged(data, { ...setting, forces: "uniform" })));
+    this.code.textContent = code;
+    this.text = [...notes.map(commented), code].join("\n#\n");
+    this.notes.replaceChildren(...notes.map((text) => h("li", {}, text)));
+  }
+
+  draw() {
+    const { design } = this;
+    if (!design || !Number.isFinite(design.value)) return;
+    const { usual, best } = this.solved;
+    const point = (s) => (s.applies ? { geometry: s.geometry, energy: s.total } : null);
+    this.tradeoff.draw({ evaluator: design.evaluator, best: point(best), usual: point(usual) });
+    if (!this.details.open) return;
+    this.flatness.draw(design.x, design.profiles);
+    const name = ERRORS.find(([k]) => k === design.problem.objective);
+    const unit = { geometry: "Å", energy: "eV", both: "√(Å eV)" }[name[0]];
+    if (this.rows.length) this.budget.draw(this.rows, design.problem.cell, name, unit);
+  }
+}
+
+function render({ model, el }) {
+  const view = new DesignerView(model, el);
+  view.start();
+  return () => view.dispose();
+}
+
+/** A generator to its end, at once. */
+function finished(generator) {
+  for (;;) {
+    const step = generator.next();
+    if (step.done) return step.value;
+  }
+}
+
+export { unpackData, designOf, translated, exported, finished, relaxation };
+export default { render };
