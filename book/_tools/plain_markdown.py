@@ -35,10 +35,11 @@ def labels():
 
 
 def roles(text):
-    """Roles as text: references by title, citations by key."""
+    """Roles as text: references by title, citations by key, terms of the glossary as they are."""
     named = lambda label: labels().get(label, label)
     text = re.sub(r"\{(?:prf:)?ref\}`([^`<]+?) *<[^`>]+>`", r"\1", text)
     text = re.sub(r"\{(?:prf:ref|ref|eq)\}`([^`]+)`", lambda m: named(m[1]), text)
+    text = re.sub(r"\{term\}`([^`<]+?)(?: *<[^`>]+>)?`", r"\1", text)
     text = re.sub(r"\[\]\(([\w-]+)\)", lambda m: f"*{named(m[1])}*", text)
     text = re.sub(r"\[([^\]]+)\]\(((?:chap|sec|ex)-[\w-]+)\)", r"\1", text)
     text = re.sub(r"\[\]\(([^)]+)\)", r"\1", text)
@@ -58,6 +59,8 @@ def plain(text, chapter):
             i += options
             name, title = opened["name"], opened["title"].strip()
             if name.endswith("-end"):
+                heading = None
+            elif name == "quiz":  # needs the page; the self-checks are for reading
                 heading = None
             elif name in ("math",):
                 heading = "$$"
