@@ -31,15 +31,26 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status."""
     options = parser().parse_args(argv)
-    from .failures import CalculatorFailed, NoEquilibrium
+    from .failures import CalculatorFailed, NoEquilibrium, WorkerDied
 
     try:
         return COMMANDS[options.command].run(options)
-    except (ValueError, NoEquilibrium, CalculatorFailed) as error:
+    except (ValueError, NoEquilibrium, CalculatorFailed, WorkerDied) as error:
         print(f"mlipgen {options.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who read our output has gone, as `head` does
+        sys.stdout = None  # type: ignore[assignment]  # nothing is left to flush at exit
+        return 141
     except OSError as error:
-        print(f"mlipgen {options.command}: {error.strerror}: {error.filename}", file=sys.stderr)
+        what = [error.strerror or str(error), error.filename]
+        told = ": ".join(str(w) for w in what if w is not None)
+        print(f"mlipgen {options.command}: {told}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(
+            f"mlipgen {options.command}: out of memory: take smaller cells or a lower degree",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print(f"mlipgen {options.command}: stopped", file=sys.stderr)

@@ -40,6 +40,10 @@ class CalculatorDied(CalculatorFailed):
     """The process of a calculator ended without an answer."""
 
 
+class WorkerDied(RuntimeError):
+    """A process that computed a point of a sweep ended without an answer."""
+
+
 class Unfitted(ValueError):
     """There is nothing to fit, or the model was never fitted."""
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 
@@ -119,3 +122,48 @@ def announce(count: int, memory: float, seconds: float, what: str) -> None:
             f"{count:,} {what}: about {seconds / 60:.0f} min and {memory / 1e9:.1f} GB",
             file=sys.stderr,
         )
+
+
+def executor_options(parser: argparse.ArgumentParser) -> None:
+    """Where the points of a sweep are computed."""
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="local processes that share the points"
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of dask, whose workers share the points: tcp://host:8786, or its scheduler file "
+        "(.json)",
+    )
+
+
+@contextmanager
+def executor_of(given: argparse.Namespace) -> Iterator[Any]:
+    """The executor that was asked for, or None: this process."""
+    if given.scheduler is not None:
+        with _client(given.scheduler) as client:
+            yield client
+    elif given.workers is not None and given.workers > 1:
+        from ..experiments.sweep import local_processes
+
+        with local_processes(given.workers) as pool:
+            yield pool
+    else:
+        yield None
+
+
+def _client(address):
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ValueError("--scheduler needs dask: pip install 'mlipgen[cluster]'") from None
+    file = {"scheduler_file": address} if address.endswith(".json") else {"address": address}
+    if "scheduler_file" in file and not Path(address).is_file():
+        raise ValueError(f"--scheduler: there is no file {address}")
+    try:
+        return Client(**file, timeout=20)
+    except Exception as error:  # whatever its transports raise
+        raise ValueError(
+            f"--scheduler: no dask scheduler answers at {address!r} ({type(error).__name__}); "
+            "start `dask scheduler` and give the address that it prints"
+        ) from None

@@ -71,6 +71,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="folder for points.jsonl, study.csv, study.json, study.png",
     )
     option("--quiet", action="store_true", help="no progress bar")
+    options.executor_options(study)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -98,7 +99,8 @@ def run(given: argparse.Namespace) -> int:
     if potential is None:
         potential, crystal = potential_of(given)
     announce(*check_study(study, potential, crystal), "points")
-    rows = study.run(given.out, progress=not given.quiet)
+    with options.executor_of(given) as executor:
+        rows = study.run(given.out, progress=not given.quiet, executor=executor)
     bad = sum(r["verdict"] != "applies" for r in rows)
     print(
         f"{len(rows)} points in {given.out}: study.csv, study.json, study.png; the prediction "

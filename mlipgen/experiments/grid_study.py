@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from .. import __version__
 from .store import Store
-from .sweep import sweep
+from .sweep import ONE_AT_A_TIME, sweep
 
 
 class GridStudy:
@@ -49,7 +49,8 @@ class GridStudy:
     def key(self) -> str:
         """Fingerprint of everything a point depends on besides its own place in the grid."""
         own = {k: v for k, v in vars(self).items() if k not in self.GRID}
-        settings = json.dumps([__version__, *self.beyond(), own], sort_keys=True)
+        kind = type(self).__name__
+        settings = json.dumps([__version__, kind, *self.beyond(), own], sort_keys=True)
         return hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def rows(
@@ -76,7 +77,8 @@ class _Task:
     study: GridStudy
 
     def __call__(self, *point):
-        return self.study.compute(_prepared(self.study), *point)
+        with ONE_AT_A_TIME:
+            return self.study.compute(_prepared(self.study), *point)
 
 
 @lru_cache(maxsize=1)

@@ -70,6 +70,7 @@ def _plain(value):
 
 def write_results(rows: list[dict], study: Any, out: Path) -> None:
     """study.csv, study.json and study.png in the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)  # removed while the last point was computed
     with open(out / "study.csv", "w", newline="", encoding="utf-8") as f:
         table = csv.DictWriter(f, list(rows[0]))
         table.writeheader()

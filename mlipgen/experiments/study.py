@@ -23,7 +23,7 @@ from ..learning.training import HELD_OUT
 from .prepared import Prepared, reference_potential
 from .results import write_results
 from .store import Store
-from .sweep import sweep
+from .sweep import ONE_AT_A_TIME, sweep
 
 __all__ = ["Prepared", "Study", "reference_potential", "run_studies"]
 
@@ -99,7 +99,8 @@ class Study:
         """
         grid = ("cells", "observations", "degrees")
         own = {k: v for k, v in self.to_dict().items() if k not in grid}
-        settings = [__version__, HELD_OUT, max(self.degrees), self.largest, own]
+        kind = type(self).__name__  # another kind of study has other columns
+        settings = [__version__, kind, HELD_OUT, max(self.degrees), self.largest, own]
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
     def grid(self) -> list[tuple]:
@@ -194,7 +195,8 @@ class _Task:
     studies: tuple
 
     def __call__(self, k, *point):
-        return _prepared(_ByKey(self.studies[k])).point(*point)
+        with ONE_AT_A_TIME:
+            return _prepared(_ByKey(self.studies[k])).point(*point)
 
 
 class _ByKey:

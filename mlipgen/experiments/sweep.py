@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from threading import RLock
 from typing import Any
+
+from ..failures import WorkerDied
 
 #: Seconds between looks at what has finished.
 PATIENCE = 0.02
+#: What a study prepared is not made for several threads: a worker of several computes one point.
+ONE_AT_A_TIME = RLock()
 
 
 def sweep(
@@ -35,6 +40,11 @@ def sweep(
     store : Store
     executor : optional             anything with `submit`
     progress : bool                 a bar on the terminal
+
+    Raises
+    ------
+    WorkerDied      if a process of the executor was killed, and the executor does not try again
+    Exception       the first that a point raised; points that were running then are still kept
     """
     from tqdm import tqdm
 
@@ -54,16 +64,44 @@ def _computed(points, task, executor):
             yield point, task(*point)
         return
     waiting = {executor.submit(task, *point): point for point in points}
+    failed: tuple | None = None
     try:
         while waiting:
             finished = [f for f in waiting if f.done()]
             for future in finished:
-                yield waiting.pop(future), future.result()
+                point = waiting.pop(future)
+                try:
+                    row = future.result()
+                except Exception as error:
+                    if failed is None:  # what has not started need not start; the rest is kept
+                        failed = (point, error)
+                        _cancel(executor, waiting)
+                    continue
+                yield point, row
             if not finished:
                 time.sleep(PATIENCE)
-    finally:  # an error, or the caller gave up: what has not started need not start
-        for future in waiting:
-            future.cancel()
+    finally:  # the caller gave up
+        _cancel(executor, waiting)
+    if failed is not None:
+        raise _explained(*failed)
+
+
+def _cancel(executor, futures):
+    if hasattr(executor, "cancel"):  # dask: one message to the scheduler for all
+        executor.cancel(list(futures))
+        return
+    for future in futures:
+        future.cancel()
+
+
+def _explained(point, error):
+    """The error of a point; where its worker is gone, what to do."""
+    if type(error).__name__ not in ("BrokenProcessPool", "KilledWorker"):
+        return error
+    return WorkerDied(
+        f"a worker process ended without an answer at point {point!r} or beside it (killed, or out "
+        "of memory?): finished points are kept, start again with fewer workers and it goes on"
+    )
 
 
 @contextmanager

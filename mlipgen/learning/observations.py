@@ -45,10 +45,11 @@ class Configuration:
         """Site energies (n, ...) and forces (n, d, ...); the last model's are kept, so energies and
         forces share one call.
         """
-        if self._last[0] is not model:
+        last = self._last  # looked at once: another thread may put its own there
+        if last[0] is not model:
             require_thickness(self.cell, model.cutoff, what="a training cell")
-            self._last = (model, self.landscape(model).evaluate())
-        return self._last[1]
+            self._last = last = (model, self.landscape(model).evaluate())
+        return last[1]
 
     def landscape(self, model: Model) -> Landscape:
         """The model's energy landscape in this cell."""
