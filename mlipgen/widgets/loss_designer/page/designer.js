@@ -406,9 +406,12 @@ class DesignerView {
     this.tradeoff.draw({ evaluator: design.evaluator, best: point(best), usual: point(usual) });
     if (!this.details.open) return;
     this.flatness.draw(design.x, design.profiles);
-    const name = ERRORS.find(([k]) => k === design.problem.objective);
-    const unit = { geometry: "Å", energy: "eV", both: "√(Å eV)" }[name[0]];
-    if (this.rows.length) this.budget.draw(this.rows, design.problem.cell, name, unit);
+    const label = {
+      geometry: "geometry error (Å)",
+      energy: "energy error, held-out cells added (eV)",
+      both: "√(geometry error × energy error) (√(Å eV))",
+    }[design.problem.objective];
+    if (this.rows.length) this.budget.draw(this.rows, design.problem.cell, label);
   }
 }
 

@@ -25,9 +25,10 @@ function ticksBetween(low, high) {
       if (value >= low && value <= high) out.push({ value, k, e });
     }
   const decades = out.filter((t) => t.k === 1);
-  const label = ({ value, k, e }) =>
-    !decades.length ? formatNumber(value, 1) : k === 1 ? decade(e) : String(k);
-  return (out.length > 7 ? decades : out).map((t) => ({ ...t, label: label(t) }));
+  const shown = out.length > 7 ? decades : out;
+  const label = ({ value, k, e }, i) =>
+    k === 1 && i ? decade(e) : i ? String(k) : formatNumber(value, 1);
+  return shown.map((t, i) => ({ ...t, label: label(t, i) }));
 }
 
 class Tradeoff {
@@ -116,8 +117,8 @@ class Budget {
   }
 
   /** rows: [{ size, cost, usual, best }], null where unknown or not applicable */
-  draw(rows, current, [, name], unit) {
-    this.title.textContent = `What a larger training cell buys: ${name} error`;
+  draw(rows, current, label) {
+    this.title.textContent = "What a larger training cell buys";
     showLegend(this.list, [
       ["usual", "usual weights"],
       ["line", "best found"],
@@ -139,7 +140,7 @@ class Budget {
           label: `${r.cost.toLocaleString("en")} (${r.size})`,
         })),
       },
-      y: { label: `${name} error (${unit})` },
+      y: { label },
       current: rows.find((r) => r.size === current)?.cost,
       lines: [line("reference", "usual"), line("predicted", "best")],
       marks: [],
