@@ -11,7 +11,16 @@ from .design import OBJECTIVES, Problem, facts
 
 HERE = Path(__file__).parent
 SHARED = ("dom", "unpack", "solver", "predict", "state", "chart", "figure", "relaxation")
-PAGE = ("search", "exports", "panel", "pictures", "tables", "designer")
+PAGE = (
+    "search",
+    "exports",
+    "panel",
+    "pictures",
+    "tables",
+    "findings",
+    "settings",
+    "designer",
+)
 
 
 class LossDesigner(anywidget.AnyWidget):

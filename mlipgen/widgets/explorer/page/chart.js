@@ -1,7 +1,8 @@
 // Small SVG charts, drawn at their real pixel size so that text keeps its size on a phone.
 
 /**
- * spec: { title, x: {label, kind: "log"|"category", ticks: [{value, label}], range?}, y: {label, range?, ticks?},
+ * spec: { title, x: {label, kind: "log"|"category", ticks: [{value, label}], range?},
+ *         y: {label, range?, ticks?},                   logarithmic; default: decades
  *         lines: [{className, points: [{x, y}]}],       y null breaks the line
  *         marks: [{className, shape, x, y, title}], lost: [{x, title}],
  *         slopes: [{x, y, exponent, to, label}], floors: [{y, label}], current: x, message }

@@ -1,9 +1,6 @@
 // The loss-weight designer: the page searches the weights that make a predicted error small.
 
 let instances = 0;
-const SLICE = 14; // ms of fits between two breaths
-const breathe = () => new Promise((resolve) => setTimeout(resolve, 0));
-
 class DesignerView {
   constructor(model, el) {
     this.model = model;
@@ -29,7 +26,9 @@ class DesignerView {
       this.sets = await Promise.all(this.model.get("payloads").map(unpackData));
     } catch (error) {
       this.root.dataset.state = "failed";
-      const why = `The fit data could not be unpacked (${error.message}). A browser from 2023 or later is needed.`;
+      const why =
+        `The fit data could not be unpacked (${error.message}). ` +
+        "A browser from 2023 or later is needed.";
       this.root.replaceChildren(h("div", { class: "mx-wait", role: "alert" }, why));
       return;
     }
@@ -48,6 +47,7 @@ class DesignerView {
     });
     [this.tradeoff, this.flatness, this.budget] = [new Tradeoff(), new Flatness(), new Budget()];
     this.tables = new Tables();
+    this.settings = new Settings(this.id, () => this.showExport());
     this.relaxation = new Relaxation((message) => this.learn(message));
     this.progress = h("progress", { "aria-label": "Search" });
     this.told = h("div", { class: "mx-verdict", "data-testid": "found", role: "status" });
@@ -78,55 +78,11 @@ class DesignerView {
       ),
       h("div", { class: "ld-weights" }, this.tables.weightTable),
       this.details,
-      this.exports(),
+      this.settings.node,
       this.print,
       this.live,
     );
-    this.details.open = Boolean(this.options.unfolded);
-  }
-
-  /** The settings for other codes: a choice, the text, a button that copies it. */
-  exports() {
-    const show = () => this.showExport();
-    this.tool = h(
-      "select",
-      { id: `${this.id}-tool`, onchange: show },
-      ...TOOLS.map(([value, text]) => h("option", { value }, text)),
-    );
-    const copy = async () => {
-      try {
-        await navigator.clipboard.writeText(this.text);
-        button.textContent = "Copied";
-      } catch {
-        button.textContent = "Select and copy"; // no clipboard: the text is shown
-      }
-      setTimeout(() => (button.textContent = "Copy"), 1600);
-    };
-    const button = h("button", { type: "button", onclick: copy }, "Copy");
-    this.code = h("pre", {
-      class: "mx-code",
-      tabindex: 0,
-      "aria-label": "Settings",
-      "data-testid": "export",
-    });
-    this.notes = h("ul", { class: "ld-notes" });
-    const head = h(
-      "div",
-      { class: "ld-tools" },
-      h("label", { for: this.tool.id }, "Settings for"),
-      this.tool,
-      button,
-    );
-    const box = h(
-      "details",
-      { class: "mx-more mx-details" },
-      h("summary", {}, "The same loss in another code"),
-      head,
-      this.notes,
-      this.code,
-    );
-    box.open = Boolean(this.options.unfolded);
-    return box;
+    this.details.open = this.settings.node.open = Boolean(this.options.unfolded);
   }
 
   get problem() {
@@ -198,19 +154,6 @@ class DesignerView {
     for (const { svg } of [this.tradeoff, this.flatness, this.budget]) svg.replaceChildren();
   }
 
-  /** Run a generator of fits in slices; null where another choice came in between. */
-  async slices(run, generator, progress) {
-    for (let begin = performance.now(), step; ;) {
-      step = generator.next();
-      if (step.done) return step.value;
-      if (performance.now() - begin < SLICE) continue;
-      progress?.(step.value);
-      await breathe();
-      if (run !== this.run) return null;
-      begin = performance.now();
-    }
-  }
-
   async search(run) {
     const { data, problem } = this;
     const begin = performance.now();
@@ -232,7 +175,7 @@ class DesignerView {
   async designed(run, data, problem, progress) {
     const key = JSON.stringify([this.sets.indexOf(data), problem]);
     if (!this.found.has(key)) {
-      const design = await this.slices(run, designOf(data, problem), progress);
+      const design = await inSlices(designOf(data, problem), () => run === this.run, progress);
       if (!design) return null;
       this.found.set(key, design);
     }
@@ -270,13 +213,12 @@ class DesignerView {
   /** What was found, in words and numbers. */
   conclude() {
     const { design, data } = this;
-    const { problem, value, usualValue, evaluator } = design;
-    const fits = evaluator.seen.size;
+    const { problem, value, evaluator } = design;
     if (!Number.isFinite(value)) {
       this.tell(
         "does not apply",
         "No prediction applies.",
-        `None of ${fits} fits is near enough to the reference.`,
+        `None of ${evaluator.seen.size} fits is near enough to the reference.`,
       );
       this.tables.showErrors([]);
       return this.showExport();
@@ -285,27 +227,10 @@ class DesignerView {
       usual: judged(data, settingAt(problem, design.usual)),
       best: judged(data, settingAt(problem, design.x)),
     };
-    const gain = Number.isFinite(usualValue)
-      ? `${formatNumber(usualValue / value, 2)} times smaller`
-      : "a prediction that applies";
-    const what = ERRORS.find(([k]) => k === problem.objective)[1];
-    const sharp = Object.keys(design.profiles).filter((k) => {
-      const [low, high] = design.profiles[k].range;
-      return low === high;
-    });
-    const names = sharp.map((k) => nameOf(k).toLowerCase()).join(", ");
-    this.tell(
-      "applies",
-      `Best of ${fits} fits: ${gain}.`,
-      `Weights chosen for the linear estimate of this very defect (${what}, labels without noise). ` +
-        "The lower rows show what relaxing makes of it, and the same weights at another defect. " +
-        (sharp.length ? `The optimum is sharp (${names}): rather a coincidence than a rule.` : ""),
-    );
-    this.live.textContent = `Weights found: the error is ${gain} than with the usual weights.`;
-    const words = [...problem.kinds, "ridge"].map(
-      (k) => `${nameOf(k).toLowerCase()} ${weightText(sizeAt(k, design.x[k]))}`,
-    );
-    this.print.textContent = `${data.meta.title}. Training cell ${problem.cell}; best weights found: ${words.join(", ")}.`;
+    const { head, text, said, caption } = foundText(data.meta, design);
+    this.tell("applies", head, text);
+    this.live.textContent = said;
+    this.print.textContent = caption;
     this.showErrors();
     this.tables.showWeights(design);
     this.showExport();
@@ -313,51 +238,9 @@ class DesignerView {
   }
 
   showErrors() {
-    const { usual, best } = this.solved;
-    const both = (key) => [usual, best].map((s) => (s.applies ? s[key] : "no prediction"));
-    const rows = [
-      ["geometry", "Geometry, linear (Å)", ...both("geometry")],
-      ["energy", "Energy, linear (eV)", ...both("energy")],
-      ["held", "Held-out cells, energy (eV)", usual.held, best.held],
-    ];
-    if (this.data.meta.relax) {
-      const found = (key) => [this.relaxed.usual?.[key], this.relaxed.best?.[key]];
-      rows.push(["relaxed-geometry", "Geometry, relaxed (Å)", ...found("geometry")]);
-      rows.push(["relaxed-energy", "Energy, relaxed (eV)", ...found("energy")]);
-    }
-    const other = this.other();
-    if (other) {
-      const { problem } = this.design;
-      const same = [this.design.usual, this.design.x].map((x) =>
-        judged(other, settingAt(problem, x)),
-      );
-      const there = (key) => same.map((s) => (s.applies ? s[key] : "no prediction"));
-      const name = other.meta.defect;
-      rows.push([
-        "other-geometry",
-        `The same weights for the ${name}: geometry (Å)`,
-        ...there("geometry"),
-      ]);
-      rows.push([
-        "other-energy",
-        `The same weights for the ${name}: energy (eV)`,
-        ...there("energy"),
-      ]);
-    }
-    this.tables.showErrors(rows);
-  }
-
-  /** Another defect of the same crystal with the same training cell and basis, if there is one. */
-  other() {
-    const { meta } = this.data;
-    const { cell, forces } = this.design.problem;
-    const fits = (s) =>
-      s !== this.data &&
-      s.meta.crystal === meta.crystal &&
-      s.meta.cells.some((c) => c.size === cell) &&
-      s.meta.degrees.at(-1) === meta.degrees.at(-1) &&
-      weightingsHeld(s.arrays).includes(forces);
-    return this.sets.find(fits) ?? null;
+    const { data, design, solved, relaxed } = this;
+    const other = otherDefect(this.sets, data, design.problem);
+    this.tables.showErrors(errorRows({ data, design, solved, relaxed, other }));
   }
 
   /** Let the worker relax the defect with one of the two fits; the other one follows. */
@@ -385,17 +268,7 @@ class DesignerView {
   showExport() {
     const { design, data, index } = this;
     const none = !design || !Number.isFinite(design.value);
-    this.code.hidden = none;
-    if (none) return this.notes.replaceChildren();
-    const setting = settingAt(design.problem, design.x);
-    const tool = this.tool.value;
-    const { notes, code } = exported(tool, data, setting, this.options.facts[index]);
-    const plain = LOSES[tool]?.includes(setting.forces) && setting.weights.F > 0;
-    if (plain)
-      notes.splice(1, 0, plainForces(setting, judged(data, { ...setting, forces: "uniform" })));
-    this.code.textContent = code;
-    this.text = [...notes.map(commented), code].join("\n#\n");
-    this.notes.replaceChildren(...notes.map((text) => h("li", {}, text)));
+    this.settings.show(none ? null : { design, data, facts: this.options.facts[index] });
   }
 
   draw() {
@@ -419,14 +292,6 @@ function render({ model, el }) {
   const view = new DesignerView(model, el);
   view.start();
   return () => view.dispose();
-}
-
-/** A generator to its end, at once. */
-function finished(generator) {
-  for (;;) {
-    const step = generator.next();
-    if (step.done) return step.value;
-  }
 }
 
 export { unpackData, designOf, translated, exported, finished, relaxation };

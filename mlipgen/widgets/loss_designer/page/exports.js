@@ -52,7 +52,8 @@ const ABOVE =
 /** The force weightings that a code has no place for. */
 const LOSES = { "ace-jax": ["distance", "dual"], mace: ["distance", "dual"], pacemaker: ["dual"] };
 const plainForces = ({ forces }, { applies, geometry, total }) =>
-  `There is no place for the ${forces === "dual" ? "dual norm" : "weight 1 + r"}: forces count alike. ` +
+  `There is no place for the ${forces === "dual" ? "dual norm" : "weight 1 + r"}: forces count ` +
+  "alike. " +
   (applies
     ? `So these weights give ${formatNumber(geometry)} Å and ${formatNumber(total)} eV.`
     : "So these weights give no prediction that applies.");
@@ -61,8 +62,8 @@ const supercells = ({ supercell, step }, weight) =>
   (supercell
     ? `of ${supercell.atoms} atoms (${supercell.size} cells each way, four cutoffs thick)`
     : "of a cell four cutoffs thick") +
-  `: one atom moved by +${step} and -${step} Å along one axis; symmetry gives the rest in a cubic ` +
-  `crystal. ${weight}`;
+  `: one atom moved by +${step} and -${step} Å along one axis; symmetry gives the rest in a ` +
+  `cubic crystal. ${weight}`;
 
 function aceJax(setting, facts, atoms) {
   const { weights, forces } = setting;
@@ -109,8 +110,8 @@ function pacemaker(setting, facts, atoms) {
     ABOVE,
     ...(V > 0
       ? [
-          "The data frame knows no virials or stresses: strained cells can show their energies only, " +
-            "and the virials below are left out.",
+          "The data frame knows no virials or stresses: strained cells can show their energies " +
+            "only, and the virials are left out here (see their row above).",
         ]
       : []),
     ...(FC > 0
@@ -158,23 +159,25 @@ function mace(setting, facts, atoms) {
     ABOVE,
     ...(weights.V > 0
       ? [
-          "Virials are -volume × stress, eV (stress as ASE signs it). With a stress loss multiply the " +
-            "weight by the squared volume of an atom; older versions also divide the stress by the " +
-            "number of atoms. Strained cells: config_energy_weight = config_forces_weight = 0.",
+          "Virials are -volume × stress, eV (stress as ASE signs it). With a stress loss " +
+            "multiply the weight by the squared volume of an atom; older versions also divide the stress " +
+            "by the number of atoms. Strained cells: config_energy_weight = 0 and " +
+            "config_forces_weight = 0.",
         ]
       : []),
     ...(weights.FC > 0
       ? [
           supercells(
             facts,
-            "They take config_energy_weight = config_virials_weight = 0 and config_forces_weight = " +
+            "They take config_energy_weight = config_virials_weight = 0 and " +
+              "config_forces_weight = " +
               `${short((t.displaced * t.near) / (weights.F ?? 1) ** 2)}, that of the nearest ` +
               "neighbours; ours grows with distance, (1 + r)⁴.",
           ),
         ]
       : []),
-    "MACE is not linear and has no such ridge: what is designed here for a linear fit is a start, " +
-      "no optimum. Give its second stage the same weights (swa_...).",
+    "MACE is not linear and has no such ridge: what is designed here for a linear fit is a " +
+      "start, no optimum. Give its second stage the same weights (swa_...).",
   ];
   const options = [
     `--loss=${weights.V > 0 ? "virials" : "weighted"}`,

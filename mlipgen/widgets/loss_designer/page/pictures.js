@@ -89,7 +89,9 @@ class Flatness {
     const spans = keys.map((key) => `${nameOf(key)} ${rangeText(key, profiles[key].range)}`);
     const ticks = [-3, -2, -1, 0, 1, 2, 3].map((e) => ({ value: 10 ** e, label: decade(e) }));
     drawChart(this.svg, {
-      title: `Error over the best one against the factor on one weight; within 10 %: ${spans.join("; ")}`,
+      title:
+        "Error over the best one against the factor on one weight; within 10 %: " +
+        spans.join("; "),
       x: { label: "factor on the weight", kind: "log", ticks },
       y: {
         label: "error / best",
@@ -131,7 +133,9 @@ class Budget {
       .filter((r) => r.best)
       .map((r) => `${r.size}: ${formatNumber(r.usual)} and ${formatNumber(r.best)}`);
     drawChart(this.svg, {
-      title: `Error with the usual and the best weights by training cell, logarithmic: ${told.join("; ")}`,
+      title:
+        "Error with the usual and the best weights by training cell, logarithmic: " +
+        told.join("; "),
       x: {
         label: "atom calls (training cell)",
         kind: "log",

@@ -169,3 +169,26 @@ function frontOf(evaluator) {
   let least = Infinity;
   return all.filter((f) => f.energy < least && ((least = f.energy), true));
 }
+
+const SLICE = 14; // ms of fits between two breaths
+
+/** Run a generator of fits a slice at a time; null where it is wanted no more. */
+async function inSlices(generator, wanted, progress) {
+  for (let begin = performance.now(); ;) {
+    const step = generator.next();
+    if (step.done) return step.value;
+    if (performance.now() - begin < SLICE) continue;
+    progress?.(step.value);
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    if (!wanted()) return null;
+    begin = performance.now();
+  }
+}
+
+/** A generator to its end, at once. */
+function finished(generator) {
+  for (;;) {
+    const step = generator.next();
+    if (step.done) return step.value;
+  }
+}
