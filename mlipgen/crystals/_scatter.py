@@ -1,7 +1,8 @@
 """Gather from sites to pairs and scatter back (numba; compiled once and cached)."""
 
 import numpy as np
-from numba import njit
+
+from ._compiled import njit
 
 
 @njit(cache=True, nogil=True)

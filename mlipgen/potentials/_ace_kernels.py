@@ -11,8 +11,9 @@ third component of zero.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from ..crystals._compiled import njit
 from ._harmonics import FAST, harmonics
 
 CHUNK = 16  # sites that share one set of scratch arrays

@@ -7,8 +7,10 @@ the rest of a pair.
 import math
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import overload
+
+from ..crystals._compiled import njit
 
 
 def _inverse(z):

@@ -4,7 +4,7 @@ Polynomials continue analytically to complex vectors.  Arrays have the neighbour
 dimensions unit vectors carry a third component of zero.
 """
 
-from numba import njit
+from ..crystals._compiled import njit
 
 FAST = {"reassoc", "contract", "nsz"}
 

@@ -10,8 +10,9 @@ guard against overflows that cannot occur here.  Loops run in parallel and relea
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from ..crystals._compiled import njit
 from ._complex import _exp, _inverse, _root, smoothstep
 
 

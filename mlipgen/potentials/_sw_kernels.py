@@ -1,8 +1,9 @@
 """The compiled loop of Stillinger-Weber silicon, for real and complex neighbour vectors."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from ..crystals._compiled import njit
 from ._complex import _exp, _inverse, _root
 
 

@@ -143,15 +143,14 @@ class ACEBasis:
         -------
         B (n_sites, K), dB (n_pairs, d, K) with dB[p] = dB_i/dR_p, 1/A
         """
+        from ..crystals._compiled import call
         from ._ace_kernels import basis_sites
 
         R, offsets = checked_pairs(R, offsets, self.dimension)
         # numpy asks for huge pages: a page fault for every 4 kB would double the time
         B = np.zeros((len(offsets) - 1, len(self)), R.dtype)
         dB = np.zeros((*R.shape, len(self)), R.dtype)
-        basis_sites(  # type: ignore[call-arg]  # mypy sees numba's Dispatcher as a function of none
-            R, offsets, *self._tables, *self._products, B, dB
-        )
+        call(basis_sites, R, offsets, *self._tables, *self._products, B, dB)
         return B, dB
 
     def to_dict(self) -> dict:
@@ -201,10 +200,11 @@ class LinearACE(SitePotential):
 
         See `SitePotential.sites`.
         """
+        from ..crystals._compiled import call
         from ._ace_kernels import linear_sites
 
         R, offsets = checked_pairs(R, offsets, self.dimension)
-        V, G = linear_sites(R, offsets, *self.basis._tables, *self._contracted)
+        V, G = call(linear_sites, R, offsets, *self.basis._tables, *self._contracted)
         return V + self.offset, G
 
     def to_dict(self) -> dict:

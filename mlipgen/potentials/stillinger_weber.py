@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..crystals._compiled import call
 from . import _sw_kernels as kernels
 from .site import SitePotential
 
@@ -82,7 +83,7 @@ class StillingerWeber(SitePotential):
     def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         *numbers, p, q = self.parameters.values()
-        kernels.stillinger_weber_sites(R, offsets, tuple(numbers), p, q, V, G)
+        call(kernels.stillinger_weber_sites, R, offsets, tuple(numbers), p, q, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..crystals._compiled import call
 from . import _pair_kernels as kernels
 from .site import SitePotential, check_fade
 
@@ -48,7 +49,7 @@ class Toy2D(SitePotential):
 
     def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
-        kernels.eam_sites(True, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
+        call(kernels.eam_sites, True, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__
