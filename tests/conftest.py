@@ -6,21 +6,31 @@
         ...
 
 Whatever a page asks of another server and whatever it reports as an error is collected while it is
-open, and fails the test at its end; `page.external`, `page.errors` hold the lists.
-`open_page(path, disk=True)` opens the file from disk instead of over http.
+open, and fails the test at its end; `page.external`, `page.errors` hold the lists, `page.asked` all
+addresses that it has asked for.
+`open_page(path, disk=True)` opens the file from disk instead of over http.  Over http the book
+lies in a folder of the server, and its Content-Security-Policy comes as a header too.
+`opener` is the same for fixtures that keep a page open for several tests.
 """
 
+import contextlib
 import functools
 import http.server
 import shutil
+import sys
 import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "book" / "_tools"))
+import harden  # noqa: E402
+
 BROWSING = {"browser", "html", "site", "open_page"}
-HTML = Path(__file__).resolve().parents[1] / "_build" / "html"
+HTML = ROOT / "_build" / "html"
+FOLDER = "/some/where"  # of the test server
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -69,8 +79,18 @@ def html():
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    """The book in a folder of a server, with its policy as a header."""
+
     def log_message(self, *arguments):
         pass
+
+    def translate_path(self, path):
+        inside = path.startswith(f"{FOLDER}/")
+        return super().translate_path(path.removeprefix(FOLDER) if inside else "/not/there")
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", harden.CSP)
+        super().end_headers()
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +101,7 @@ def site(html):
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
+    yield f"http://127.0.0.1:{server.server_address[1]}{FOLDER}"
     server.shutdown()
     server.server_close()
     thread.join()
@@ -103,9 +123,12 @@ def browser():
         chromium.close()
 
 
-@pytest.fixture
-def open_page(request, browser, html):
-    """Function opening a page of the book; see the top of this file."""
+@contextlib.contextmanager
+def opener(browser, html, site):
+    """The function `open_page`; what its pages complain about fails at the end.
+
+    site : () -> address of the server
+    """
     opened = []
 
     def open(
@@ -115,22 +138,21 @@ def open_page(request, browser, html):
         width=1280,
         height=900,
         wait=True,
+        before=None,
         **context,
     ):
-        if disk:
-            root = html.as_uri()
-        else:
-            root = request.getfixturevalue("site")
+        root = html.as_uri() if disk else site()
         own = browser.new_context(
             color_scheme=scheme, viewport={"width": width, "height": height}, **context
         )
         page = own.new_page()
         page.set_default_timeout(30_000)
-        page.external, page.errors = [], []
+        page.external, page.errors, page.asked = [], [], []
         origin = urlsplit(root)
 
         def check(address):
             parts = urlsplit(address)
+            page.asked.append(address)
             if parts.scheme not in LOCAL and (parts.scheme, parts.netloc) != (
                 origin.scheme,
                 origin.netloc,
@@ -152,7 +174,10 @@ def open_page(request, browser, html):
         page.on("requestfailed", lambda r: page.errors.append(f"failed: {r.url}"))
         page.on("pageerror", lambda e: page.errors.append(f"page error: {e}"))
         page.on("console", console)
+        page.add_init_script(REFUSED)
         opened.append((own, page))
+        if before:
+            before(page)
         page.goto(f"{root}/{path}", wait_until="load")
         if wait:
             settle(page)
@@ -169,14 +194,28 @@ def open_page(request, browser, html):
     assert not problems, "\n".join(problems)
 
 
+# what the policy refuses, as an error of the console
+REFUSED = """document.addEventListener("securitypolicyviolation", (e) =>
+  console.error(`refused: ${e.violatedDirective} ${e.blockedURI}`))"""
+
+
+@pytest.fixture
+def open_page(request, browser, html):
+    """Function opening a page of the book; see the top of this file."""
+    with opener(browser, html, lambda: request.getfixturevalue("site")) as open:
+        yield open
+
+
 def settle(page):
     """Wait until formulas are typeset, all widgets are drawn and the network is idle."""
     page.wait_for_function("() => !window.MathJax || (MathJax.startup && MathJax.startup.promise)")
     page.evaluate("() => window.MathJax && MathJax.startup.promise.then(() => true)")
-    # html-manager replaces each widget's script by an element beside it
+    # each widget of ours says that it is shown; html-manager puts an element beside the script
     page.wait_for_function("""() => {
+        const ours = [...document.querySelectorAll(".mlip-widget")];
+        if (!ours.every((place) => place.dataset.state)) return false;
         const script = 'script[type="application/vnd.jupyter.widget-view+json"]';
-        const drawn = ".jupyter-widgets, .lm-Widget, .widget-subarea *, [class*=widget]";
+        const drawn = ".jupyter-widgets, .lm-Widget, .widget-subarea *, .mlip-broken";
         return [...document.querySelectorAll(script)]
             .every((s) => s.parentElement.querySelector(drawn));
     }""")

@@ -2,63 +2,26 @@
 readable.
 """
 
+import functools
 import re
 from pathlib import Path
 
 import pytest
-from conftest import built_pages
+from conftest import built_pages, opener
 from javascript import script
+from test_access import TOLERATED, violations
 
 # without a book the one page fails with the hint to build it
 PAGES = built_pages() or ["book/index.html"]
 # by Sphinx, not ours to write
 GENERATED = {"genindex.html", "search.html", "py-modindex.html", "prf-prf.html", "proof-proof.html"}
 
-CONTRAST = script("colour", "article_contrast")
+CONTRAST = script("colour", "page_contrast")
 ACCESS = script("article_access")
-
-
-def article_is_whole(page, path):
-    """One visible heading, formulas typeset without errors, tracebacks nowhere."""
-    if path in GENERATED:
-        return
-    assert page.locator("article h1").count() == 1
-    assert page.locator("article h1").is_visible()
-    formulas = page.locator("article .math")
-    assert page.locator("article mjx-container").count() >= formulas.count(), (
-        "formulas left untypeset"
-    )
-    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula with an error"
-    assert "Traceback (most recent call last)" not in page.locator("article").inner_text()
-    assert page.locator("article p", has_text=re.compile(r"^\s*\| .* \|")).count() == 0, (
-        "a table shown as text"
-    )
-    assert page.get_by_text("Failed to load model").count() == 0, "a widget did not load"
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_page_over_http(open_page, path):
-    page = open_page(path)
-    article_is_whole(page, path)
-    if path not in GENERATED:
-        assert page.evaluate(ACCESS) == []
-        assert page.evaluate(CONTRAST) == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_page_from_disk(open_page, path):
-    article_is_whole(open_page(path, disk=True), path)
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_page_in_the_dark_on_a_phone(open_page, path):
-    page = open_page(path, scheme="dark", width=360, height=740, has_touch=True)
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    assert wide <= 360, f"the page is {wide} px wide on a phone of 360"
-    article_is_whole(page, path)
-    if path not in GENERATED:
-        assert page.evaluate(CONTRAST) == []
+CONTRAST_BY_AXE = {
+    "book/index.html", "book/11_the_explorer.html", "book/13_without_the_answer.html",
+    "book/self_check_1.html", "search.html", "genindex.html",
+}  # fmt: skip
 
 
 # Formulas and visible code: [what, how far beyond their box, text], and how they are cut in height.
@@ -80,39 +43,138 @@ OVERFLOW = """() => {
 }"""
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_formulas_and_code_fit_the_page(open_page, path):
-    """On a screen nothing is wider than its place; on a phone what is wider says so and scrolls."""
-    if path in GENERATED:
-        return
-    for e in open_page(path).evaluate(OVERFLOW):
-        assert e["wide"] <= 1 and e["cut"] <= 2, e
-    for e in open_page(path, width=360, height=740).evaluate(OVERFLOW):
-        assert e["cut"] <= 2, e
-        assert e["wide"] <= 1 or e["scrolls"], e
-        assert not e["formula"] or e["size"] >= 10, e
-
-
 def figures(page):
-    """(font size in pixels on the screen, text) of every label of the static figures."""
-    return page.evaluate("""() => [...document.querySelectorAll('.mlip-figure svg text')]
-      .filter((t) => t.checkVisibility() && t.textContent.trim()).map((t) => {
+    """Of the static figures: (font size in pixels on the screen, text) of every label, and how
+    light their ink is.
+    """
+    return page.evaluate(r"""() => {
+      const seen = [...document.querySelectorAll('.mlip-figure svg text')]
+        .filter((t) => t.checkVisibility() && t.textContent.trim());
+      const labels = seen.map((t) => {
         const svg = t.ownerSVGElement, styled = t.querySelector('tspan') ?? t;
         const scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
-        return [parseFloat(getComputedStyle(styled).fontSize) * scale, t.textContent]; })""")
+        return [parseFloat(getComputedStyle(styled).fontSize) * scale, t.textContent]; });
+      const light = (t) => Math.max(...getComputedStyle(t).fill.match(/\d+/g).map(Number)) / 255;
+      return [labels, seen.slice(0, 1).map(light)]; }""")
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_figures_can_be_read_and_follow_the_theme(open_page, path):
-    phone = open_page(path, width=360, height=740, scheme="dark")
-    if not phone.locator(".mlip-figure").count():
+# How every page is seen; each is loaded once for all checks of what it looks like.
+WIDE = {"width": 1280, "height": 800}
+PHONE = {"width": 360, "height": 740, "scheme": "dark", "has_touch": True}
+LOOKS = {"wide": WIDE, "phone": PHONE, "disk": {"disk": True}}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(path, look) for path in PAGES for look in LOOKS],
+    ids=lambda p: f"{p[0]}-{p[1]}",
+)
+def seen(request, browser, html, site):
+    """A page as it is seen, with `path`, `look` and `ours`: not made by Sphinx.  Its errors and
+    requests to others fail at the end of its last test.
+    """
+    path, look = request.param
+    with opener(browser, html, lambda: site) as open:
+        page = open(path, **LOOKS[look])
+        page.path, page.look, page.ours = path, look, path not in GENERATED
+        yield page
+
+
+def test_article_is_whole(seen):
+    """One visible heading, formulas typeset without errors, tracebacks nowhere, widgets shown."""
+    if not seen.ours:
         return
-    small = [label for label in figures(phone) if label[0] < 9]
-    assert not small, small
-    ink = "getComputedStyle(document.querySelector('.mlip-figure svg text')).fill"
-    wide = open_page(path)
-    assert [label for label in figures(wide) if label[0] < 9] == []
-    assert phone.evaluate(ink) != wide.evaluate(ink), "dark ink on a dark page"
+    assert seen.locator("article h1").count() == 1
+    assert seen.locator("article h1").is_visible()
+    formulas = seen.locator("article .math")
+    assert seen.locator("article mjx-container").count() >= formulas.count(), (
+        "formulas left untypeset"
+    )
+    assert seen.locator("mjx-merror, [data-mjx-error]").count() == 0, "a formula with an error"
+    assert "Traceback (most recent call last)" not in seen.locator("article").inner_text()
+    assert seen.locator("article p", has_text=re.compile(r"^\s*\| .* \|")).count() == 0, (
+        "a table shown as text"
+    )
+    assert seen.locator(".mlip-broken").count() == 0, "a widget is not shown"
+    if seen.locator("[data-testid=explorer]").count():
+        seen.wait_for_selector("[data-testid=explorer][data-state=ready]")
+
+
+def test_page_fits_and_can_be_read(seen):
+    """Nothing wider than the page, contrast, names, labels of figures, in the scheme's colours."""
+    if seen.look == "disk":
+        return
+    assert seen.evaluate("document.documentElement.dataset.theme") == LOOKS[seen.look].get(
+        "scheme", "light"
+    )
+    wide = seen.evaluate("document.documentElement.scrollWidth")
+    assert wide <= LOOKS[seen.look]["width"], f"the page is {wide} px wide"
+    if not seen.ours:
+        return
+    assert seen.evaluate(ACCESS) == []
+    assert seen.evaluate(CONTRAST) == []
+    labels, ink = figures(seen)
+    assert [label for label in labels if label[0] < 9] == []
+    assert (min(ink, default=1) > 0.6) if seen.look == "phone" else (max(ink, default=0) < 0.2)
+
+
+def test_formulas_and_code_fit_the_page(seen):
+    """On a screen nothing is wider than its place; on a phone what is wider says so and scrolls."""
+    if not seen.ours or seen.look == "disk":
+        return
+    for e in seen.evaluate(OVERFLOW):
+        assert e["cut"] <= 2, e
+        assert e["wide"] <= 1 or (e["scrolls"] and seen.look == "phone"), e
+        assert seen.look == "wide" or not e["formula"] or e["size"] >= 10, e
+
+
+def test_axe_finds_nothing(seen):
+    if seen.look == "disk":
+        return
+    # its rule of contrast takes longer than all others; on most pages CONTRAST stands for it
+    found = violations(seen, contrast=seen.path in CONTRAST_BY_AXE)
+    assert [v for v in found if v[0] in ("serious", "critical") or v[1] not in TOLERATED] == []
+
+
+def test_sections_are_listed(seen):
+    """The page's own contents: beside the text with the current section marked, or, on a phone,
+    folded below the title.
+    """
+    if not seen.ours or seen.look == "disk":
+        return
+    sections = seen.evaluate("""() => [...document.querySelectorAll(
+        "article > section > section > :is(h2, h3)")].map((h) => "#" + h.parentElement.id)""")
+    where = ".bd-toc-nav" if seen.look == "wide" else ".page-map"
+    listed = seen.evaluate(
+        "(w) => [...document.querySelectorAll(`${w} a`)].map((a) => a.getAttribute('href'))", where
+    )
+    if len(sections) < 4 and not listed:
+        return
+    assert set(sections) <= set(listed)
+    if seen.look == "phone":
+        box = seen.locator(".page-map").bounding_box()
+        assert box["y"] < 740, "near the top"
+        seen.locator(".page-map summary").click()
+        assert seen.locator(".page-map a").first.is_visible()
+    else:
+        assert not seen.locator(".page-map").is_visible()
+
+
+def test_links_inside_the_book_lead_somewhere(seen, html):
+    if seen.look != "wide":
+        return
+    targets = seen.evaluate("() => [...document.querySelectorAll('a[href]')].map(a => a.href)")
+    root = seen.url[: -len(seen.path)]
+    for target in {t for t in targets if t.startswith(root)}:
+        file, _, anchor = target[len(root) :].partition("#")
+        file = html / (file.partition("?")[0] or "index.html")
+        assert file.is_file(), f"{seen.path} links to {target}, which does not exist"
+        setting = re.match(r"[a-z]+_L\d+_E", anchor)  # of the explorer, not a place in the page
+        if anchor and file.suffix == ".html" and not setting:
+            assert f'id="{anchor}"' in read(file), f"{seen.path} links to {target}: no such anchor"
+
+
+read = functools.cache(Path.read_text)
 
 
 @pytest.mark.parametrize("path", ["book/01_the_puzzle.html", "book/02_crystals_and_defects.html"])
@@ -158,90 +220,6 @@ def test_a_reference_shows_what_it_refers_to(open_page, disk, scheme):
     page.locator("article a.internal[href*='bibliography']").first.focus()
     preview.wait_for()
     assert "Ortner" in preview.inner_text()
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_links_inside_the_book_lead_somewhere(open_page, html, path):
-    page = open_page(path)
-    targets = page.evaluate("() => [...document.querySelectorAll('a[href]')].map(a => a.href)")
-    root = page.url[: -len(path)]
-    for target in {t for t in targets if t.startswith(root)}:
-        file, _, anchor = target[len(root) :].partition("#")
-        file = html / (file.partition("?")[0] or "index.html")
-        assert file.is_file(), f"{path} links to {target}, which does not exist"
-        setting = re.match(r"[a-z]+_L\d+_E", anchor)  # of the explorer, not a place in the page
-        if anchor and file.suffix == ".html" and not setting:
-            assert f'id="{anchor}"' in file.read_text(), f"{path} links to {target}: no such anchor"
-
-
-def chapters_with_an_explorer():
-    """Paths of the built pages whose notebook makes an explorer."""
-    book = Path(__file__).parents[1] / "book"
-    return [
-        f"book/{n.stem}.html"
-        for n in sorted(book.glob("*.ipynb"))
-        if re.search(r"\bExplorer\(", n.read_text())
-    ]
-
-
-def test_five_chapters_have_an_explorer():
-    assert [p[5:7] for p in chapters_with_an_explorer()] == ["01", "08", "09", "10", "11"]
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("path", chapters_with_an_explorer())
-def test_without_javascript_there_is_a_still_figure(open_page, path, width):
-    """One figure with a caption in the place of the explorer, nothing of it beyond its box or the
-    page.
-    """
-    page = open_page(path, wait=False, width=width, java_script_enabled=False)
-    figure = page.locator("figure.mx-still")
-    assert figure.count() == 1 and figure.is_visible()
-    box, caption = figure.bounding_box(), figure.locator("figcaption")
-    assert box["x"] >= 0 and box["x"] + box["width"] <= width
-    assert len(caption.inner_text()) > 100 and caption.is_visible()
-    panels = [
-        figure.locator("svg").nth(i).bounding_box() for i in range(figure.locator("svg").count())
-    ]
-    assert len(panels) == 2
-    for panel in panels:
-        assert panel["width"] > 220, "too small to read"
-        assert (
-            panel["x"] >= box["x"] and panel["x"] + panel["width"] <= box["x"] + box["width"] + 0.5
-        )
-        assert panel["y"] + panel["height"] <= caption.bounding_box()["y"] + 0.5
-    if width > 1000:
-        assert panels[0]["y"] == panels[1]["y"], "side by side where there is room"
-    page.wait_for_load_state("networkidle")
-    # the browser gives up the scripts that it had begun to fetch
-    page.errors = [e for e in page.errors if ".js" not in e]
-
-
-@pytest.mark.parametrize("path", chapters_with_an_explorer())
-def test_explorer_on_paper(open_page, path):
-    """In print: the figure as it stands, on one page, with its setting as the caption; no controls,
-    nothing twice, nothing cut off.
-    """
-    page = open_page(path, width=720, scheme="dark")
-    explorer = page.locator("[data-testid=explorer][data-state=ready]")
-    explorer.wait_for()
-    page.emulate_media(media="print")
-    page.wait_for_timeout(300)
-    assert (
-        explorer.locator(".mx-print").is_visible()
-        and "Training cell" in explorer.locator(".mx-print").inner_text()
-    )
-    assert page.locator("figure.mx-still").count() == 0
-    assert explorer.locator("input:visible, button:visible").count() == 0
-    box = explorer.bounding_box()
-    assert box["height"] < 1000, "higher than a page of A4"
-    for part in explorer.locator(".mx-plot svg, .mx-table, .mx-space:visible, .mx-print").all():
-        inner = part.bounding_box()
-        assert (
-            inner["x"] >= box["x"] - 1
-            and inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
-        )
-    assert explorer.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(255, 255, 255)"
 
 
 @pytest.mark.parametrize("disk", [False, True])

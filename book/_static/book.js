@@ -3,6 +3,14 @@
 // that fades as long as there is more to come.
 (function () {
   "use strict";
+  // What the theme writes into the page as scripts and handlers (book/_tools/harden.py).
+  const { pagename } = document.documentElement.dataset;
+  if (pagename && typeof DOCUMENTATION_OPTIONS === "object") DOCUMENTATION_OPTIONS.pagename = pagename;
+  const DOES = { print: () => window.print(), fullscreen: () => window.toggleFullScreen() };
+  document.addEventListener("click", (e) => DOES[e.target.closest("[data-does]")?.dataset.does]?.());
+})();
+(function () {
+  "use strict";
   const SCROLLING =
     "mjx-container, .pst-scrollable-table-container, table.indextable, .cell_output, " +
     ".cell_output .output, pre";

@@ -12,6 +12,7 @@
       anywidget: base + "/anywidget/index",
       "nglview-js-widgets": base + "/nglview-js-widgets/index",
       "@jupyter-widgets": base + "/jupyter-widgets",
+      "@jupyter-widgets/html-manager": base + "/html-manager", // its icons' fonts are beside it
       "@jupyter-widgets/html-manager/dist": base,
     },
   });

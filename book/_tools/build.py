@@ -17,6 +17,7 @@ from pathlib import Path
 import api
 import execute
 import figure_pack
+import harden
 import slides
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,16 +25,24 @@ BUILD = ROOT / "_build"
 PAGES = BUILD / "html"
 
 
-def fingerprint():
-    """Hash of everything but the notebooks that decides what a chapter computes and shows."""
-    files = [ROOT / "requirements.txt", ROOT / "pyproject.toml"]
-    files += [
-        f for f in (ROOT / "mlipgen").rglob("*") if f.is_file() and "__pycache__" not in f.parts
-    ]
+def fingerprint(*folders, files=()):
+    """Hash of the files in these folders and of the other files."""
+    found = [ROOT / name for name in files]
+    for folder in folders:
+        found += [f for f in (ROOT / folder).rglob("*") if f.is_file()]
     digest = hashlib.sha256(sys.version.encode())
-    for file in sorted(files):
+    for file in sorted(f for f in found if "__pycache__" not in f.parts):
         digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
+
+
+def is_new(stamp, now):
+    """Whether this is another state than the last build's; it is noted."""
+    if stamp.exists() and stamp.read_text() == now:
+        return False
+    BUILD.mkdir(exist_ok=True)
+    stamp.write_text(now)
+    return True
 
 
 REDIRECT = """<!doctype html>
@@ -47,12 +56,33 @@ REDIRECT = """<!doctype html>
 """
 
 
+CONTENTS = re.compile(r'<nav class="bd-toc-nav page-toc">\s*(<ul.*?</ul>)\s*</nav>', re.S)
+MAP = """
+<details class="page-map"><summary>On this page</summary>
+<nav aria-label="Sections of this page">
+{}
+</nav></details>"""
+
+
+def with_contents(text):
+    """The page with its own contents below its title, folded: shown where there is no room for them
+    beside the text (book.css).
+    """
+    found = CONTENTS.search(text)
+    if not found or found[1].count("<a ") < 4 or 'class="page-map"' in text:
+        return text
+    article = text.index("<article")
+    end = text.index("</h1>", article) + len("</h1>")
+    entries = re.sub(r' class="[^"]*"', "", found[1])
+    return text[:end] + MAP.format(entries) + text[end:]
+
+
 def finish():
     """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened
     from disk; the same id for every exercise, solution and theorem of a page; roles that screen
     readers do not know (bibliography) or miss (the sidebar); hyphens before numbers from cells,
     which are minus signs; a front page without a title; static files that changed while no chapter
-    did, which Sphinx does not copy again."""
+    did, which Sphinx does not copy again; a page's own contents in its text, for phones."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
     repeated = re.compile(
@@ -75,6 +105,7 @@ def finish():
         repaired = minus.sub(r"\1−", repaired)
         for old, new in roles.items():
             repaired = repaired.replace(old, new)
+        repaired = with_contents(repaired)
         if repaired != text:
             page.write_text(repaired)
     (PAGES / "index.html").write_text(REDIRECT)
@@ -83,12 +114,15 @@ def finish():
 def main():
     start = time.time()
     chapters = sorted((ROOT / "book").glob("*.ipynb"))
-    stamp, now = BUILD / "fingerprint", fingerprint()
-    if not stamp.exists() or stamp.read_text() != now:
-        for stale in (BUILD / ".jupyter_cache", BUILD / ".doctrees", PAGES):
+    # what a chapter computes and shows, and what makes pages of it
+    computed = fingerprint("mlipgen", files=("requirements.txt", "pyproject.toml"))
+    written = fingerprint("book/_tools", files=("_config.yml",))
+    executing = is_new(BUILD / "fingerprint", computed)
+    if is_new(BUILD / "fingerprint-pages", written) or executing:
+        for stale in (BUILD / ".doctrees", PAGES):
             shutil.rmtree(stale, ignore_errors=True)
-        BUILD.mkdir(exist_ok=True)
-        stamp.write_text(now)
+    if executing:
+        shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
         print(
             f"Building the book: executing {len(chapters)} chapters, up to a minute each ...",
             flush=True,
@@ -112,6 +146,7 @@ def main():
     finish()
     slides.main(PAGES / "_static" / "slides")
     figure_pack.main(PAGES / "_static" / "figures")
+    harden.main(PAGES)
     python = Path(sys.executable)
     if python.is_relative_to(ROOT):
         python = python.relative_to(ROOT)

@@ -173,6 +173,39 @@ def bundle_previews():
     shutil.rmtree(folder)
 
 
+def slim_html_manager(folder):
+    """Jupyter's widget scripts without ipywidgets 7 and without their check of a page's state: it
+    compiles code from text, which the Content-Security-Policy forbids, and widgets.js has its own.
+    """
+    path = folder / "embed-amd.js"
+    head, *parts = re.split(r"(?=^define\(\"@jupyter-widgets/)", path.read_text(), flags=re.M)
+    kept = [part for part in parts if not re.match(r'define\("@jupyter-widgets/\w+7"', part)]
+    code = "".join([head, *kept])
+    validator, use = r"(\w+)=new\(\w+\(\)\)", r"\1\.compile\(\w+\)"
+    code, unused = re.subn(f"{validator};{use},{use};", r"\1=null;", code)
+    code, used = re.subn(
+        rf"{validator},(\w+)={use},(\$?\w*)={use};", r"\1=null,\2=()=>true,\3=()=>true;", code
+    )
+    if (len(parts) - len(kept), unused, used) != (2, 1, 1):
+        sys.exit("embed-amd.js is not built as expected: see slim_html_manager")
+    path.write_text(re.sub(r"//# sourceMappingURL=\w\S*\.map;?", "", code))
+
+
+def speaker_view(folder):
+    """The script of reveal.js's speaker view in a file: the window that it writes has the policy of
+    the slides' page, which forbids inline scripts.
+    """
+    path = folder / "reveal" / "notes.js"
+    text = path.read_text()
+    found = re.search(r"<script>(\\n.*?)<\\/script>", text)
+    if not found:
+        sys.exit("notes.js is not built as expected: see speaker_view")
+    code = json.loads(f'"{found[1]}"'.replace(r"\x3c", "<").replace(r"\x3e", ">"))
+    (folder / "reveal" / "speaker.js").write_text(code)
+    view = r"<script src=\"../js/reveal/speaker.js\"><\/script>"
+    path.write_text(text[: found.start()] + view + text[found.end() :])
+
+
 def main():
     pins = {name: entry[:2] for name, entry in NPM.items()}
     pins |= {name: importlib.metadata.version(name) for name in NBEXTENSIONS}
@@ -185,6 +218,8 @@ def main():
     for package, (version, sha512, wanted) in NPM.items():
         extract(archive(package, version, sha512), wanted)
     bundle_previews()
+    slim_html_manager(TARGET)
+    speaker_view(TARGET)
     for folder in NBEXTENSIONS.values():
         copy_nbextension(folder)
     stamp.write_text(state)  # last: an interrupted run starts again

@@ -1,4 +1,4 @@
-// Texts of the article of too little contrast with what they stand on, opacities composed; texts
+// Texts of the page of too little contrast with what they stand on, opacities composed; texts
 // on pictures are left out.
 () => {
   const over = (a, b) => [0, 1, 2].map((i) => a[3] * a[i] + (1 - a[3]) * b[i]).concat(1);
@@ -14,8 +14,7 @@
   const shown = { opacityProperty: true, visibilityProperty: true };
   const exempt = "svg, script, style, .headerlink, mjx-assistive-mml, [aria-hidden=true], "
     + ":disabled";
-  const article = document.querySelector("article");
-  const bad = [], walker = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  const bad = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node; (node = walker.nextNode());) {
     const e = node.parentElement, s = getComputedStyle(e);
     if (!node.textContent.trim() || !e.checkVisibility(shown) || e.closest(exempt)) continue;
