@@ -3,6 +3,7 @@ reference asked on small cells only.
 """
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -41,10 +42,11 @@ class TotalsOnly(Calculator):
 
     def __init__(self, potential):
         super().__init__()
-        self.inner = potential.calculator()
+        self.inner, self.asked = potential.calculator(), Counter()
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=()):
         super().calculate(atoms, properties, system_changes)
+        self.asked[len(self.atoms)] += 1
         self.inner.calculate(self.atoms.copy())
         self.results = {k: self.inner.results[k] for k in self.implemented_properties}
 
@@ -278,7 +280,9 @@ def test_another_state_from_the_unrelaxed_defect_is_found_out():
 
 
 def test_a_calculator_without_energies_of_atoms_has_the_same_truth():
-    """Formation energies, prediction and measurement from totals."""
+    """Formation energies, prediction and measurement from totals, for few calls on the domain: the
+    relaxation, the forces that it left, one for each product of one search for a saddle.
+    """
     model = CalculatorModel(TotalsOnly(W), "W", cutoff=W.cutoff)
     options = {"domain": 5, "checks": (4,), "lattices": ("reference",), "truth": True}
     a, b = (
@@ -290,6 +294,9 @@ def test_a_calculator_without_energies_of_atoms_has_the_same_truth():
     for name in ("geometry", "energy", "reference_energy", "predicted_energy"):
         found, wanted = (getattr(d.main.truth, name) for d in (ours, theirs))
         assert found == pytest.approx(wanted, rel=1e-4, abs=1e-7)
+    asked = model.calculator.asked
+    assert 0 < asked[249] <= 20 and asked[127] <= 20
+    assert asked.total() == model.calls
 
 
 # The reference is asked on small cells only

@@ -12,7 +12,14 @@ from mlipgen.equilibrium import EnergyNorm, Unstable, formation_energy, relax
 from mlipgen.experiments.study import Study
 from mlipgen.generalisation import Reference, defect_error, measure, predict
 from mlipgen.generalisation.verdict import APPLIES, Outcome
-from mlipgen.potentials import EAM, StillingerWeber, Toy2D, energies_and_forces
+from mlipgen.potentials import (
+    EAM,
+    CalculatorModel,
+    StillingerWeber,
+    Toy2D,
+    energies_and_forces,
+)
+from mlipgen.potentials.calculators import SiteCalculator
 from mlipgen.rates import observed_rate
 
 
@@ -280,6 +287,31 @@ def test_a_saddle_is_no_reference():
     good = Reference(EAM("W"), build_defect("dumbbell-110", Supercell(crystal, 4)))
     # the core of an interstitial is not counted by its sites
     assert 0 < good.scale < good.norm(good.equilibrium.u)
+
+
+def test_a_calculator_in_single_precision_is_a_reference():
+    """Relaxed no further than its noise, and asked once for each product of one search; a saddle is
+    refused all the same.
+    """
+
+    class Single(SiteCalculator):
+        def calculate(self, *arguments, **options):
+            super().calculate(*arguments, **options)
+            self.results |= {k: np.float32(v).astype(float) for k, v in self.results.items()}
+
+    potential = EAM("W")
+    crystal = Crystal.equilibrium(potential)
+    model = CalculatorModel(Single(potential), "W", cutoff=potential.cutoff)
+    assert 1e-9 < model.noise.force < 1e-5
+    defects = {n: build_defect(n, Supercell(crystal, 4)) for n in ("vacancy", "dumbbell-100")}
+    model.force_constants(crystal)
+    before = model.calls
+    found = Reference(model, defects["vacancy"])
+    exact = Reference(potential, defects["vacancy"])
+    assert found.norm(found.equilibrium.u - exact.equilibrium.u) < 1e-4 * exact.scale
+    assert model.calls - before <= found.equilibrium.force_evaluations + 15
+    with pytest.raises(Unstable, match="dumbbell-100.*saddle"):
+        Reference(model, defects["dumbbell-100"])
 
 
 # --- rates ---

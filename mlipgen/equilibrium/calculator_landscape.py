@@ -3,7 +3,10 @@
     H(x) v = -[f(x + h v) - f(x - h v)] / (2 h),    h max_l |v_l| = step
 
 The error is h^2/6 times the forces' third derivative plus their noise / h; the step that balances
-them, (3 noise / f''')^(1/3), is the model's (`potentials.noise.balanced_step`).
+them, (3 noise / f''')^(1/3), is the model's (`potentials.noise.balanced_step`).  Where the forces
+at x are known, the sign of a curvature needs one call a product only:
+
+    H(x) v = [f(x) - f(x + h v)] / h,    error h/2 f'' + 2 noise / h,    h = (4 noise / f'')^(1/2)
 """
 
 import numpy as np
@@ -11,6 +14,10 @@ import numpy as np
 from ..crystals import Crystal
 from ..potentials.calculator_model import CalculatorModel
 from .landscape import Hessian
+
+#: eV/A^3, second derivative of the forces along the displacement of one atom next to a vacancy: of
+#: the library's potentials 2 (lead) to 23 (silicon), in each about the stiffness per angstrom.
+SECOND_DERIVATIVE = 15.0
 
 
 class CalculatorLandscape:
@@ -47,8 +54,16 @@ class CalculatorLandscape:
         return Hessian(lambda v: self._product(x, v), x.shape)
 
     def quick_hessian(self, x: np.ndarray, forces: np.ndarray) -> Hessian:
-        """As `hessian`: a one-sided difference would not outgrow the noise."""
-        return self.hessian(x)
+        """One call a product, from one side: good to a thousandth where forces are good to 1e-6."""
+        h = np.clip(np.sqrt(4 * self.force_noise / SECOND_DERIVATIVE), 1e-4, 0.02)
+
+        def product(v):
+            size = np.sqrt((v**2).sum(axis=1).max())
+            if size == 0:
+                return np.zeros_like(v)
+            return (forces - self.evaluate(x + h / size * v)[1]) * (size / h)
+
+        return Hessian(product, x.shape)
 
     def displaced_hessian(self, du: np.ndarray) -> Hessian:
         """The Hessian at `positions` + du."""

@@ -72,7 +72,11 @@ class Prediction:
 
 
 def predict(
-    model: Model, reference: Reference, rtol: float = 1e-4, second_step: float = SECOND_STEP
+    model: Model,
+    reference: Reference,
+    rtol: float = 1e-4,
+    second_step: float = SECOND_STEP,
+    linear: bool = True,
 ) -> Prediction:
     """Predict the defect error of `model` without relaxing it (the book, chapter 12).
 
@@ -82,6 +86,8 @@ def predict(
     reference : Reference
     rtol : float            of the conjugate gradients, in the preconditioner's norm
     second_step : float     take a second Newton step where kappa exceeds this
+    linear : bool           with the reference's Hessian, too: for a calculator two calls on the
+                            domain for each product
 
     Source: Newton-Kantorovich, e.g. Deuflhard, Newton Methods for Nonlinear Problems (2004), ch. 2.
     """
@@ -96,9 +102,10 @@ def predict(
     f = f - f.mean(axis=0)
     known: dict[str, Any] = {}
     try:
-        known["linear_du"] = linear = reference.response(f, rtol)
-        known["linear_geometry"] = reference.norm(linear)
-        newton = _newton(surface, reference, V, f, linear, rtol, second_step)
+        if linear:
+            known["linear_du"] = reference.response(f, rtol)
+            known["linear_geometry"] = reference.norm(known["linear_du"])
+        newton = _newton(surface, reference, V, f, known.get("linear_du"), rtol, second_step)
     except (Unstable, NotConverged, NotFinite) as error:
         return Prediction(Verdict(Outcome.UNSTABLE, str(error)), **known)
     known.update(newton, energy=gap + newton["relaxation"])

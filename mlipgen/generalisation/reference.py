@@ -10,6 +10,7 @@ import numpy as np
 from ..equilibrium import (
     EnergyNorm,
     LatticeGreen,
+    curvature_at,
     formation_energy,
     landscape,
     linear_response,
@@ -18,8 +19,9 @@ from ..equilibrium import (
     stability_constant,
 )
 from ..equilibrium.relaxation import saddle_message
-from ..equilibrium.stability import lowest_curvature
+from ..equilibrium.stability import core_forces, lowest_curvature
 from ..failures import Unstable
+from ..potentials.calculator_model import CalculatorModel
 
 if TYPE_CHECKING:
     from ..contracts import Operator
@@ -29,10 +31,14 @@ if TYPE_CHECKING:
 class Reference:
     """The reference side of every comparison: relaxed once, used for many models.
 
+    A calculator is asked for as little as this takes: the relaxation, one call for the forces that
+    it left over, and one for each product of the search for the lowest curvature.
+
     Parameters
     ----------
     potential : SitePotential, or another model with a landscape
     defect : Defect                  on the large test domain
+    tolerance : float, eV/A          of the relaxation; no less than five times a calculator's noise
     start : (n, d), A                where the relaxation starts; default the defect's sites
     saddle : str                     "follow": leave saddle points on the way, see `relax`
 
@@ -50,6 +56,8 @@ class Reference:
 
     def __init__(self, potential, defect, tolerance=1e-10, start=None, saddle="ignore"):
         self.potential, self.defect = potential, defect
+        if isinstance(potential, CalculatorModel):
+            tolerance = max(tolerance, 5 * potential.noise.force)
         self.green = LatticeGreen(potential, defect.homogeneous)
         self.preconditioner = self.green.for_defect(defect)
         self.equilibrium = relax(
@@ -85,7 +93,12 @@ class Reference:
 
     @cached_property
     def soft(self) -> list[np.ndarray]:
-        """Fields (n, d) without symmetry, rich in soft modes: where eigenvalue searches start."""
+        """Fields (n, d) without symmetry, rich in soft modes: where eigenvalue searches start.
+
+        A calculator's own would cost some twenty calls: the lattice's responses stand for them.
+        """
+        if isinstance(self.potential, CalculatorModel):
+            return [self.preconditioner(f) for f in core_forces(self.defect)]
         return soft_fields(self.hessian, self.preconditioner, self.defect)
 
     def lowest_curvature(self, hessian: Operator) -> Curvature:
@@ -96,7 +109,12 @@ class Reference:
         """The theory needs a strongly stable minimiser; a relaxation that keeps the start's
         symmetry may end on a saddle.
         """
-        curvature = self.lowest_curvature(self.hessian).value
+        if isinstance(self.potential, CalculatorModel):
+            curvature = self.equilibrium.curvature  # known where saddle points were followed
+            if curvature is None:
+                curvature = curvature_at(self.potential, self.equilibrium, self.green).value
+        else:
+            curvature = self.lowest_curvature(self.hessian).value
         if not curvature > 0:
             raise Unstable(
                 f"under this potential {saddle_message(self.equilibrium, curvature)}; "

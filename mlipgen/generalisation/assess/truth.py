@@ -7,11 +7,13 @@ import numpy as np
 from ...crystals import minimum_image
 from ...equilibrium import EnergyNorm, Equilibrium, formation_energy
 from ...failures import NoEquilibrium
+from ...potentials import CalculatorModel
 from ..composite import same_defect
-from ..defect_error import defect_error
+from ..defect_error import DefectError
 from ..forecast import Forecast
 from ..matching import match_labels
-from ..prediction import basin_radius
+from ..measurement import measure
+from ..prediction import basin_radius, predict
 from ..reference import Reference
 from .defect_sections import Truth
 
@@ -76,8 +78,11 @@ def _with_prediction(truth, candidate, reference):
     """What `defect_error` predicts from the reference's equilibrium; it relaxes the candidate from
     there, and may end in another of its states.
     """
-    error = defect_error(candidate, reference)
-    predicted, again = error.prediction, error.measurement
+    # the linear estimate is not shown, and a calculator's Hessian products are calls on the domain
+    linear = not isinstance(reference.potential, CalculatorModel)
+    predicted = predict(candidate, reference, linear=linear)
+    again = measure(candidate, reference)
+    error = DefectError(predicted, again, reference)
     reasons = [truth.why]
     if not predicted.applies:
         reasons.append(f"prediction {predicted.verdict}")
