@@ -5,6 +5,13 @@ far.
 import numpy as np
 from vesin import NeighborList
 
+from .cells import thickness
+
+#: Positions beyond this, A, are no longer exact to 1e-8 A.
+FAR = 1e8
+#: As many pairs take some 10 GB, and no physical configuration has them.
+MANY = 10**8
+
 
 class Neighbours:
     """Neighbour vectors of a periodic configuration, grouped by site (compressed rows).
@@ -18,6 +25,11 @@ class Neighbours:
                                  the list is rebuilt
     pbc : (d,) of bool           periodic directions; default all
 
+    Raises
+    ------
+    ValueError      for shapes that do not fit, a flat cell, what is not finite, two atoms at one
+                    place, or so many neighbours that lengths cannot be in angstrom
+
     Attributes
     ----------
     i, j : (n_pairs,)            the pair's site and neighbour
@@ -26,13 +38,54 @@ class Neighbours:
     """
 
     def __init__(self, positions, cell, cutoff, skin=0.0, pbc=None):
-        self.cell, self.cutoff, self.skin, self.builds = np.asarray(cell, float), cutoff, skin, 0
-        self.pbc = [True] * len(self.cell) if pbc is None else [bool(p) for p in pbc]
-        self._build(np.asarray(positions, float))
+        self.cell, self.cutoff, self.skin, self.builds = np.array(cell, float), cutoff, skin, 0
+        d = len(self.cell) if self.cell.ndim else 0
+        self.pbc = [True] * d if pbc is None else [bool(p) for p in pbc]
+        self._refuse_cell(d)
+        self._build(self._checked(positions))
 
-    def _build(self, positions):
+    def _refuse_cell(self, d):
+        """The compiled search looks at nothing itself."""
+        if self.cell.shape not in ((2, 2), (3, 3)) or len(self.pbc) != d:
+            raise ValueError(
+                f"the cell has shape {self.cell.shape} and pbc {self.pbc}: give 2 x 2 or 3 x 3 "
+                "numbers, and one periodicity for each direction"
+            )
+        if not (0 < self.cutoff < np.inf and 0 <= self.skin < np.inf):
+            raise ValueError(
+                f"cutoff = {self.cutoff} A, skin = {self.skin} A: give a positive distance and one "
+                "that is not negative"
+            )
+        lengths = np.linalg.norm(self.cell, axis=1)
+        if not (np.isfinite(self.cell).all() and 0 < lengths.min() and lengths.max() < FAR):
+            raise ValueError(f"the cell {self.cell.tolist()} A has a vector without a length")
+        if abs(np.linalg.det(self.cell / lengths[:, None])) < 1e-9:
+            raise ValueError(f"the cell {self.cell.tolist()} A is flat: it has no volume")
+
+    def _checked(self, positions):
+        """Positions as an array that the compiled loops may index."""
+        positions = np.asarray(positions, float)
+        if positions.ndim != 2 or positions.shape[1] != len(self.cell):
+            raise ValueError(
+                f"positions have shape {positions.shape}: give (n_sites, {len(self.cell)})"
+            )
         if not np.isfinite(positions).all():
             raise ValueError("positions contain nan or infinity; the configuration exploded")
+        if positions.size and np.abs(positions).max() > FAR:
+            raise ValueError(
+                f"a position is {np.abs(positions).max():.3g} A from the origin: beyond {FAR:g} A "
+                "distances are no longer exact; move the atoms back"
+            )
+        periodic = thickness(self.cell)[np.array(self.pbc)]
+        images = np.prod(np.maximum(1.0, 2 * (self.cutoff + self.skin) / periodic))
+        if images > 1000 and 0.5 * images * len(positions) ** 2 > MANY:
+            raise ValueError(
+                f"{len(positions)} atoms in a cell {periodic.min():.3g} A thick have more than "
+                f"{MANY:,} pairs within {self.cutoff:g} A: give lengths in angstrom"
+            )
+        return positions
+
+    def _build(self, positions):
         n, d = positions.shape
         full, box = np.zeros((n, 3)), np.eye(3)
         full[:, :d], box[:d, :d] = positions, self.cell
@@ -41,25 +94,15 @@ class Neighbours:
         )
         # vesin orders by half pairs; kernels want one run of pairs a site
         order = np.argsort(i, kind="stable")
-        self.i, self.j = i[order].astype(np.int64), j[order].astype(np.int64)
-        self.shift = np.ascontiguousarray(S[order, :d] @ self.cell)
+        i, j = i[order].astype(np.int64), j[order].astype(np.int64)
+        shift = np.ascontiguousarray(S[order, :d] @ self.cell)
+        _refuse_coincidence(positions, i, j, shift)
+        self.i, self.j, self.shift = i, j, shift
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(
             np.int64
         )
         self.built_at = positions.copy()
-        self._refuse_coincidence(positions)
         self.builds += 1
-
-    def _refuse_coincidence(self, positions):
-        """Two atoms at one place have no neighbour vector."""
-        gap = positions[self.j] - positions[self.i] + self.shift
-        same = np.flatnonzero((gap**2).sum(axis=1) < 1e-12)
-        if len(same):
-            i, j = int(self.i[same[0]]), int(self.j[same[0]])
-            raise ValueError(
-                f"atoms {i} and {j} are at the same place, {positions[i].round(4).tolist()} A: "
-                "remove one of them"
-            )
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""
@@ -68,9 +111,16 @@ class Neighbours:
 
     def check(self, positions: np.ndarray) -> None:
         """Rebuild the list if an atom moved too far."""
+        if np.shape(positions) != self.built_at.shape:
+            positions = self._checked(positions)
+            if len(positions) != len(self.built_at):
+                raise ValueError(
+                    f"{len(positions)} positions: the list is of {len(self.built_at)} sites; make "
+                    "another one"
+                )
         moved = ((positions - self.built_at) ** 2).sum(axis=1).max() if len(positions) else 0.0
         if not moved <= (0.5 * self.skin) ** 2 + 1e-24:  # also true for nan
-            self._build(positions)
+            self._build(self._checked(positions))
 
     def piece(
         self, positions: np.ndarray, sites: slice = slice(None)
@@ -80,6 +130,10 @@ class Neighbours:
         """
         from ._scatter import gather_vectors
 
+        if np.shape(positions) != self.built_at.shape:
+            raise ValueError(
+                f"positions have shape {np.shape(positions)}, the list is of {self.built_at.shape}"
+            )
         first, last, _ = sites.indices(len(self.built_at))
         offsets = self.offsets[first : last + 1]
         pairs = slice(offsets[0], offsets[-1])
@@ -90,6 +144,8 @@ class Neighbours:
 
     def differences(self, u: np.ndarray) -> np.ndarray:
         """Finite differences u_j - u_i of a site function of any trailing shape."""
+        if len(u) != len(self.built_at):
+            raise ValueError(f"{len(u)} values for {len(self.built_at)} sites")
         return u[self.j] - u[self.i]
 
     def divergence(
@@ -103,6 +159,8 @@ class Neighbours:
         """
         from ._scatter import add_outflow
 
+        if len(G) != len(self.i[pairs]):
+            raise ValueError(f"{len(G)} gradients for {len(self.i[pairs])} pairs")
         n, m = len(self.built_at), int(np.prod(G.shape[1:]))
         out = np.zeros((n,) + G.shape[1:], G.dtype) if out is None else out
         add_outflow(
@@ -112,3 +170,15 @@ class Neighbours:
             self.j[pairs],
         )
         return out
+
+
+def _refuse_coincidence(positions, i, j, shift):
+    """Two atoms at one place have no neighbour vector."""
+    gap = positions[j] - positions[i] + shift
+    same = np.flatnonzero((gap**2).sum(axis=1) < 1e-12)
+    if len(same):
+        a, b = int(i[same[0]]), int(j[same[0]])
+        raise ValueError(
+            f"atoms {a} and {b} are at the same place, {positions[a].round(4).tolist()} A: "
+            "remove one of them"
+        )

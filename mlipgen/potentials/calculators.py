@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -10,21 +12,46 @@ from ase.calculators.calculator import Calculator, PropertyNotImplementedError, 
 from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..crystals import Neighbours
+from ..failures import NotFinite
 
 
 class SiteCalculator(Calculator):
     """ASE calculator of a `SitePotential`: energy, energies (per atom), forces, stress.
 
-    Any cell and any periodicity; the neighbour list has a skin and rebuilds itself.  Energies in
-    eV, lengths in A.
-    Raises ValueError for elements the potential does not know.
+    Any cell and any periodicity; the neighbour list has a skin and rebuilds itself.  Several Atoms
+    and several threads may share one: they wait for each other.  Energies in eV, lengths in A.
+
+    Raises
+    ------
+    ValueError      for elements the potential does not know, flat cells, atoms at one place
+    NotFinite       where energies or forces are not numbers
     """
 
     implemented_properties = ["energy", "free_energy", "energies", "forces", "stress"]
 
     def __init__(self, potential, skin=0.3, **kwargs):
+        self._turn = threading.RLock()
         super().__init__(**kwargs)
         self.potential, self.skin, self._neighbours, self._frame = potential, skin, None, None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Locks stay in their process, and lists are made again."""
+        return {**vars(self), "_turn": None, "_neighbours": None, "_frame": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _turn=threading.RLock())
+
+    def reset(self) -> None:
+        """Forget the last answer."""
+        with self._turn:
+            super().reset()
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """As ASE's; another thread can not put its own atoms between calculation and answer."""
+        with self._turn:
+            return super().get_property(name, atoms, allow_calculation)
 
     def calculate(
         self,
@@ -32,12 +59,20 @@ class SiteCalculator(Calculator):
         properties: Sequence[str] = ("energy",),
         system_changes: Sequence[str] = all_changes,
     ) -> None:
+        self.results = {}  # whatever fails below, no answer of other atoms is left
         super().calculate(atoms, properties, system_changes)
+        if self.atoms is None:
+            raise ValueError("there are no atoms: ask atoms with atoms.calc = this calculator")
         strange = sorted(set(self.atoms.symbols) - {self.potential.symbol})
         if strange:
             raise ValueError(
                 f"this potential is for {self.potential.symbol}; the atoms contain "
                 f"{', '.join(strange)}"
+            )
+        if (self.atoms.pbc & (self.atoms.cell.lengths() == 0)).any():
+            raise ValueError(
+                f"pbc is {self.atoms.pbc.tolist()}, but the cell {self.atoms.cell.tolist()} has no "
+                "vector there: set the cell, or pbc=False"
             )
         d = self.potential.dimension
         x, cell = self.atoms.positions[:, :d], np.asarray(self.atoms.cell)
@@ -58,6 +93,11 @@ class SiteCalculator(Calculator):
         V, G = self.potential.sites(R, self._neighbours.offsets)
         forces = np.zeros((len(x), 3))
         forces[:, :d] = self._neighbours.divergence(G)
+        if not (np.isfinite(forces).all() and np.isfinite(V).all()):
+            raise NotFinite(
+                "an energy or a force is not a finite number: two atoms are too near, or "
+                "the potential cannot be evaluated there"
+            )
         self.results = {"energy": V.sum(), "free_energy": V.sum(), "energies": V, "forces": forces}
         if self.atoms.cell.rank == 3:
             W = np.zeros((3, 3))

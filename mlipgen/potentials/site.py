@@ -87,6 +87,13 @@ def checked_pairs(
     """
     R = np.asarray(R)
     R = np.ascontiguousarray(R, dtype=np.complex128 if np.iscomplexobj(R) else np.float64)
+    given, offsets = offsets, np.asarray(offsets)
+    if offsets.dtype.kind not in "iu":
+        with np.errstate(invalid="ignore"):
+            whole = np.asarray(offsets, float).astype(np.int64)
+        if (whole != offsets).any():
+            raise ValueError(f"offsets must be integers; got {given!r}")
+        offsets = whole
     offsets = np.ascontiguousarray(offsets, dtype=np.int64)
     if R.ndim != 2 or R.shape[1] != dimension:
         raise ValueError(
