@@ -1,4 +1,6 @@
-"""What can go wrong, by name."""
+"""What can go wrong, by name, and checks of single numbers."""
+
+from typing import Any
 
 
 class NoEquilibrium(RuntimeError):
@@ -50,3 +52,46 @@ class Unfitted(ValueError):
 
 class SaddleWarning(UserWarning):
     """A relaxation ended on a saddle point: a symmetry of the start hides the way down."""
+
+
+def require_number(name: str, value: Any, low: float, high: float, fix: str = "") -> float:
+    """`value` as a float if it is a number between `low` and `high`; infinities only as bounds.
+
+    Raises
+    ------
+    ValueError      naming the value, the bounds and the fix
+    """
+    try:
+        number = float(value) if not isinstance(value, (str, bytes)) else float("nan")
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not (low <= number <= high and abs(number) < float("inf")):
+        raise ValueError(
+            f"{name}={_shown(value)}: give a number{_between(low, high)}{fix and '; ' + fix}"
+        )
+    return number
+
+
+def require_whole(name: str, value: Any, low: int, high: float, fix: str = "") -> int:
+    """`value` as an int if it is a whole number between `low` and `high`; else ValueError."""
+    try:
+        number = int(value) if not isinstance(value, (str, bytes)) else None
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None or number != value or not low <= number <= high:
+        raise ValueError(
+            f"{name}={_shown(value)}: give an integer{_between(low, high)}{fix and '; ' + fix}"
+        )
+    return number
+
+
+def _between(low, high):
+    ends = [low > -float("inf"), high < float("inf")]
+    if all(ends):
+        return f" from {low:g} to {high:g}"
+    return f" of at least {low:g}" if ends[0] else f" of at most {high:g}" if ends[1] else ""
+
+
+def _shown(value):
+    text = repr(value)
+    return text if len(text) < 60 else text[:57] + "..."

@@ -7,7 +7,14 @@ import numpy as np
 
 def thickness(cell: np.ndarray) -> np.ndarray:
     """Distances between opposite faces of a cell (rows are lattice vectors), shape (d,), A."""
-    return 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    cell = np.asarray(cell, float)
+    if cell.ndim != 2 or cell.shape[0] != cell.shape[1] or not np.isfinite(cell).all():
+        raise ValueError(f"a cell of shape {cell.shape}: give d x d finite numbers, A")
+    try:
+        inverse = np.linalg.inv(cell)
+    except np.linalg.LinAlgError:
+        raise ValueError(f"the cell {cell.tolist()} A is flat: it has no volume") from None
+    return 1.0 / np.linalg.norm(inverse, axis=0)
 
 
 def require_thickness(
@@ -16,6 +23,8 @@ def require_thickness(
     """Refuse a cell thinner than `factor` cutoffs: an atom would see two images of the same
     neighbour.
     """
+    if not 0 <= cutoff < np.inf:
+        raise ValueError(f"the cutoff is {cutoff} A: give a finite distance")
     thin = thickness(cell).min()
     if thin < factor * cutoff:
         raise ValueError(
@@ -26,6 +35,11 @@ def require_thickness(
 
 def minimum_image(vectors: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """The shortest periodic image of each vector, shape (n, d)."""
+    vectors = np.asarray(vectors, float)
+    if not np.isfinite(vectors).all() or vectors.shape[-1:] != (len(cell),):
+        raise ValueError(
+            f"vectors of shape {vectors.shape}: give finite numbers (n, {len(cell)}), A"
+        )
     near = vectors - np.rint(vectors @ np.linalg.inv(cell)) @ cell
     if np.allclose(cell, np.diag(np.diag(cell))):
         return near

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms
 
+from ..failures import require_number
 from .cells import minimum_image
 from .supercell import Supercell, as_atoms
 
@@ -149,11 +150,8 @@ def dumbbell(supercell: Supercell, direction: str = "111", separation: float = 0
         raise ValueError(
             f"dumbbell direction {direction!r} is unknown; choose one of {', '.join(allowed)}"
         )
-    if not 0.1 <= separation <= 1.9:
-        raise ValueError(
-            f"separation = {separation}: give a distance between 0.1 and 1.9 nearest-neighbour "
-            "distances"
-        )
+    what = "a distance in nearest-neighbour distances"
+    separation = require_number("separation", separation, 0.1, 1.9, what)
     axis = np.array([int(c) for c in direction], float)
     axis *= 0.5 * separation * supercell.crystal.shells[0] / np.linalg.norm(axis)
     site = supercell.central_site()

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
+from ase.data import atomic_numbers
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar, root
 
+from ..failures import require_number
 from .cells import thickness
 
 STRUCTURES = ("bcc", "fcc", "hcp", "diamond", "triangular")
@@ -53,10 +55,22 @@ class Crystal:
             raise ValueError(
                 f"structure {self.structure!r} is unknown; choose one of {', '.join(STRUCTURES)}"
             )
-        if not 0.1 < self.a < 20.0:
+        if not isinstance(self.symbol, str) or self.symbol not in atomic_numbers:
             raise ValueError(
-                f"lattice constant a = {self.a} A is outside 0.1 ... 20 A; lengths are in angstrom"
+                f"symbol {self.symbol!r} is no chemical symbol; write W, Si, Cu ... or X for a toy"
             )
+        for name in ("a", "c"):
+            value = getattr(self, name)
+            if name == "a" or value is not None:
+                try:
+                    fine = 0.1 < value < 20.0
+                except (TypeError, ValueError):
+                    fine = False
+                if not fine:
+                    raise ValueError(
+                        f"lattice constant {name} = {value} A is outside 0.1 ... 20 A; lengths are "
+                        "in angstrom"
+                    )
         if self.structure == "hcp" and self.c is None:
             object.__setattr__(self, "c", self.a * np.sqrt(8 / 3))
 
@@ -107,6 +121,12 @@ class Crystal:
         n (n_pairs, d) the cell it is in; `sites` are basis indices (default: all).
         """
         of = np.arange(len(self.basis)) if sites is None else np.asarray(sites)
+        if of.ndim != 1 or (of.size and (of.dtype.kind not in "iu" or not self._known(of))):
+            raise ValueError(
+                f"sites = {sites!r}: give indices of basis atoms, 0 to {len(self.basis) - 1}"
+            )
+        most = 100 * self.a  # some 10^7 neighbours
+        cutoff = require_number("cutoff", cutoff, 0.0, most, "in angstrom")
         reach = np.ceil(cutoff / thickness(self.cell)).astype(int) + 1
         cells = np.array(list(product(*(range(-m, m + 1) for m in reach))))
         R, offsets, b, n = [], [0], [], []
@@ -116,7 +136,13 @@ class Crystal:
             c, k = np.nonzero((r < cutoff) & (r > 1e-8))
             R.append(vectors[c, k]), b.append(k), n.append(cells[c])
             offsets.append(offsets[-1] + len(k))
+        if not len(of):
+            d = self.dimension
+            return np.zeros((0, d)), np.array([0]), np.zeros(0, int), np.zeros((0, d), int)
         return np.concatenate(R), np.array(offsets), np.concatenate(b), np.concatenate(n)
+
+    def _known(self, sites):
+        return sites.min() >= 0 and sites.max() < len(self.basis)
 
     def locate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which sites of the infinite crystal stand at the positions x (n, d), A: cells (n, d) int
@@ -124,7 +150,13 @@ class Crystal:
 
         Raises ValueError for a position that is no site.
         """
-        inverse = np.linalg.inv(self.cell)
+        inverse, x = np.linalg.inv(self.cell), np.asarray(x, float)
+        if x.ndim != 2 or x.shape[1] != self.dimension or not np.isfinite(x).all():
+            raise ValueError(
+                f"positions of shape {x.shape}: give finite numbers (n, {self.dimension}), A"
+            )
+        if x.size and np.abs(x).max() > 1e8:
+            raise ValueError(f"a position is {np.abs(x).max():.3g} A away: no longer exact")
         gap = (x @ inverse)[:, None] - self.basis @ inverse
         k = np.abs(gap - np.rint(gap)).sum(axis=2).argmin(axis=1)
         gap = gap[np.arange(len(k)), k]
@@ -194,6 +226,9 @@ class Crystal:
         """
         natural: Any = getattr(potential, "structure", None)
         structure = structure or natural
+        around = require_number("around", around, 1e-6, 0.5, "0.06 is a good width")
+        if a is not None:
+            a = require_number("a", a, 0.1, 20.0, "a lattice constant in angstrom")
         guess, ratio = (
             _first_guess(potential, structure, natural) if a is None else a,
             np.sqrt(8 / 3),

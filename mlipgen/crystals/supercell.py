@@ -3,6 +3,7 @@
 Sites are numbered cell by cell, so that a Fourier transform over cells is a reshape.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from ..failures import TooLarge, require_whole
 from .lattice import Crystal
+
+#: More atoms than any machine relaxes; their positions alone take 12 GB.
+MANY = 5 * 10**8
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,17 @@ class Supercell:
     n: Any  # an integer or one for each direction; kept as a tuple
 
     def __post_init__(self):
-        n = (self.n,) * self.crystal.dimension if np.isscalar(self.n) else tuple(self.n)
-        if len(n) != self.crystal.dimension or any(int(m) != m or m < 1 for m in n):
+        try:
+            n = (self.n,) * self.crystal.dimension if np.isscalar(self.n) else tuple(self.n)
+            whole = tuple(require_whole("size", m, 1, np.inf) for m in n)
+        except (TypeError, ValueError):
+            whole = ()
+        if len(whole) != self.crystal.dimension:
             raise ValueError(
                 f"supercell size {self.n!r}: give a positive integer or {self.crystal.dimension} "
                 "of them"
             )
-        object.__setattr__(self, "n", tuple(int(m) for m in n))
+        object.__setattr__(self, "n", whole)
 
     @property
     def cell(self) -> np.ndarray:
@@ -37,13 +46,17 @@ class Supercell:
 
     @cached_property
     def positions(self) -> np.ndarray:
+        if len(self) > MANY:
+            raise TooLarge(
+                f"a supercell of {len(self):,} atoms does not fit into memory: take a smaller cell"
+            )
         grid = np.stack(np.meshgrid(*(np.arange(m) for m in self.n), indexing="ij"), -1).reshape(
             -1, len(self.n)
         )
         return ((grid @ self.crystal.cell)[:, None] + self.crystal.basis).reshape(-1, len(self.n))
 
     def __len__(self):
-        return int(np.prod(self.n)) * len(self.crystal.basis)
+        return math.prod(self.n) * len(self.crystal.basis)
 
     def central_site(self) -> int:
         """A site near the middle of the cell: where defects go, so that pictures look right."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..crystals import Crystal, Supercell
 from ..failures import TooLarge
+from ..potentials._functions import count_functions
 
 if TYPE_CHECKING:
     from ..contracts import Model, Size
@@ -49,18 +50,6 @@ def relaxation_cost(potential: Model, crystal: Crystal, n: Size) -> tuple[int, f
         atoms * (PER_PAIR * pairs + PER_ATOM),
         atoms * pairs * SECONDS * EVALUATIONS,
     )
-
-
-def count_functions(degree: int, order: int = 3, pair: int = 1) -> int:
-    """At most how many functions an ACE basis has: multisets of (n, l), n + l summing to at most
-    `degree`, before symmetry leaves some out.
-    """
-    level = np.arange(degree + 1)  # of these (n, l) have n + l = level
-    products, total = level.astype(float), float(pair * degree)
-    for size in range(2, order + 1):
-        products = np.convolve(products, level)[: degree + 1] / size
-        total += products.sum()
-    return int(np.ceil(total))
 
 
 def require_memory(needed: float, what: str, fix: str) -> None:

@@ -1,6 +1,5 @@
 """Which products of the atomic base make a basis function, and the radial polynomials behind it."""
 
-from itertools import combinations_with_replacement
 from math import sqrt
 
 import numpy as np
@@ -18,13 +17,37 @@ def _coupled(l, dimension):
     return sum(l) % 2 == 0 and 2 * max(l) <= sum(l)
 
 
+def _multisets(nl, size, most):
+    """All multisets of `size` pairs out of nl, sorted by n + l, whose sums are at most `most`."""
+    if size == 0:
+        yield ()
+        return
+    for k, pair in enumerate(nl):
+        if size * sum(pair) > most:  # as are all that follow
+            return
+        for rest in _multisets(nl[k:], size - 1, most - sum(pair)):
+            yield (pair, *rest)
+
+
+def count_functions(degree: int, order: int = 3, pair: int = 1) -> int:
+    """At most how many functions an ACE basis has: multisets of (n, l), n + l summing to at most
+    `degree`, before symmetry leaves some out.
+    """
+    level = np.arange(degree + 1)  # of these (n, l) have n + l = level
+    products, total = level.astype(float), float(pair * degree)
+    for size in range(2, order + 1):
+        products = np.convolve(products, level)[: degree + 1] / size
+        total += products.sum()
+    return int(np.ceil(total))
+
+
 def _functions(degree, order, pair, dimension):
     """All multisets of (n, l) up to the total degree that carry an invariant; sorted by degree."""
     out = [((n, 0),) for n in range(1, pair * degree + 1)]
     for size in range(2, order + 1):
-        nl = [(n, l) for n in range(1, degree) for l in range(degree - n)]
-        for term in combinations_with_replacement(nl, size):
-            if sum(map(sum, term)) <= degree and _coupled([l for _, l in term], dimension):
+        nl = sorted(((n, l) for n in range(1, degree) for l in range(degree - n)), key=sum)
+        for term in _multisets(nl, size, degree):
+            if _coupled([l for _, l in term], dimension):
                 out.append(tuple(sorted(term, key=lambda t: (t[1], t[0]))))
     return sorted(out, key=lambda f: (_degree(f, pair), len(f), f))
 

@@ -22,11 +22,16 @@ G. Dusson et al., J. Comput. Phys. 454, 110946 (2022).
 
 import numpy as np
 
-from ._functions import _degree, _functions, _recurrence
+from ..crystals.lattice import STRUCTURES
+from ..failures import TooLarge, require_number, require_whole
+from ._functions import _degree, _functions, _recurrence, count_functions
 from ._products import AtomicBase, products
 from .site import SitePotential, checked_pairs
 
 FORMAT = "mlipgen-ace/1"
+
+#: Functions that still are built in minutes, and radial ones that the recurrence still resolves.
+MANY, STABLE = 100_000, 150
 
 # `a` of the distance transform x = 1 / (1 + a s^4 / (1 + s^2)), see `_ace_kernels.radial`.
 # Transform and envelope were chosen by the test error of least-squares fits to tungsten vacancy
@@ -69,24 +74,26 @@ class ACEBasis:
     """
 
     def __init__(self, cutoff, degree, order=3, r0=None, dimension=3, pair=1):
-        if dimension not in (2, 3):
+        if not isinstance(dimension, (int, np.integer)) or dimension not in (2, 3):
             raise ValueError(f"dimension={dimension!r}: the ACE basis has dimension 2 or 3")
-        if order not in (1, 2, 3):
+        if not isinstance(order, (int, np.integer)) or order not in (1, 2, 3):
             raise ValueError(
                 f"order={order!r}: the correlation order is 1, 2 or 3 (pairs to four bodies)"
             )
-        if int(degree) != degree or degree < 2:
-            raise ValueError(f"degree={degree!r}: the total degree is an integer of at least 2")
-        if not cutoff > 0:
-            raise ValueError(f"cutoff={cutoff!r}: give a positive distance in angstrom")
-        if r0 is None or not 0 < r0 < cutoff:
+        degree = require_whole("degree", degree, 2, 1000, "the total degree of the functions")
+        cutoff = require_number("cutoff", cutoff, 0.1, 1000.0, "a positive distance in angstrom")
+        if not isinstance(r0, (int, float, np.number)) or not 0.01 * cutoff < r0 < cutoff:
             raise ValueError(
-                f"r0={r0!r}: give the nearest-neighbour distance, between 0 and the cutoff "
-                f"{cutoff} A"
+                f"r0={r0!r}: give the nearest-neighbour distance, between 1 % of the cutoff and "
+                f"the cutoff {cutoff} A"
             )
-        if int(pair) != pair or pair < 1:
-            raise ValueError(
-                f"pair={pair!r}: give a positive integer; pair functions go up to n = pair * degree"
+        pair = require_whole("pair", pair, 1, 1000, "pair functions go up to n = pair * degree")
+        most = count_functions(degree, order, pair)
+        if most > MANY or pair * degree > STABLE:
+            raise TooLarge(
+                f"a basis of degree={degree}, order={order}, pair={pair} has up to {most:,} "
+                f"functions and radial ones to n = {pair * degree}: take a lower degree, {MANY:,} "
+                f"functions and n = {STABLE} at most"
             )
         self.cutoff, self.r0 = float(cutoff), float(r0)
         self.degree, self.order = int(degree), int(order)
@@ -112,7 +119,7 @@ class ACEBasis:
 
     def subset(self, degree: int) -> np.ndarray:
         """Columns of the basis of smaller total degree, in its own order: indices (K',)."""
-        if not 2 <= degree <= self.degree:
+        if not isinstance(degree, (int, np.integer)) or not 2 <= degree <= self.degree:
             raise ValueError(
                 f"degree={degree!r}: a subset of this basis has a degree from 2 to {self.degree}"
             )
@@ -160,7 +167,8 @@ class ACEBasis:
 
     @classmethod
     def from_dict(cls, data: dict) -> "ACEBasis":
-        if data.get("format") != FORMAT:
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            data = data if isinstance(data, dict) else {"format": type(data).__name__}
             raise ValueError(
                 f"format {data.get('format')!r} is not {FORMAT!r}: not an ACE of this library's "
                 "version"
@@ -185,12 +193,25 @@ class LinearACE(SitePotential):
     """
 
     def __init__(self, basis, theta, symbol, offset=0.0, structure=None, a0_guess=None):
-        self.basis, self.theta = basis, np.array(theta, float)
+        try:
+            self.basis, self.theta = basis, np.array(theta, float)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"theta is no list of numbers: this basis needs {len(basis)} coefficients"
+            ) from None
         if self.theta.shape != (len(basis),):
             raise ValueError(
                 f"theta has shape {self.theta.shape}: this basis needs {len(basis)} coefficients"
             )
-        self.symbol, self.offset = symbol, float(offset)
+        if not np.isfinite(self.theta).all():
+            raise ValueError("theta has nan or infinity among its coefficients: fit again")
+        if not isinstance(symbol, str) or not symbol:
+            raise ValueError(f"symbol={symbol!r}: give a chemical symbol")
+        if structure is not None and structure not in STRUCTURES:
+            raise ValueError(f"structure={structure!r}: one of {', '.join(STRUCTURES)}, or None")
+        if a0_guess is not None:
+            a0_guess = require_number("a0_guess", a0_guess, 0.1, 20.0, "a lattice constant in A")
+        self.symbol, self.offset = symbol, require_number("offset", offset, -1e9, 1e9, "in eV")
         self.cutoff, self.dimension = basis.cutoff, basis.dimension
         self.structure, self.a0_guess = structure, a0_guess
         self._contracted = _contract(basis, self.theta)
@@ -217,7 +238,17 @@ class LinearACE(SitePotential):
         own = {
             k: data[k] for k in ("structure", "a0_guess") if k in data
         }  # files of older versions have none
-        return cls(ACEBasis.from_dict(data), data["theta"], data["symbol"], data["offset"], **own)
+        theta = data["theta"]
+        if not isinstance(theta, list) or not all(type(x) in (int, float) for x in theta):
+            raise ValueError("theta is no list of numbers")
+        degree, order, pair = (data[k] for k in ("degree", "order", "pair"))
+        if all(type(x) is int and 0 < x < 1000 for x in (degree, order, pair)):
+            most = count_functions(degree, min(order, 3), pair)
+            if len(theta) > most:  # before a basis is built
+                raise ValueError(
+                    f"{len(theta)} coefficients, but a basis of degree {degree} has at most {most}"
+                )
+        return cls(ACEBasis.from_dict(data), theta, data["symbol"], data["offset"], **own)
 
 
 def _contract(basis, theta):

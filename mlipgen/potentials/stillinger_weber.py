@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..crystals._compiled import call
+from ..failures import require_number, require_whole
 from . import _sw_kernels as kernels
 from .site import SitePotential
 
@@ -54,15 +55,20 @@ class StillingerWeber(SitePotential):
                 f"no Stillinger-Weber parameters for {symbol!r}; use 'Si', or give epsilon and "
                 "sigma"
             )
-        epsilon = 2.1683 if epsilon is None else float(epsilon)
-        sigma = 2.0951 if sigma is None else float(sigma)
+        epsilon = 2.1683 if epsilon is None else epsilon
+        sigma = 2.0951 if sigma is None else sigma
         for name, value in (("epsilon", epsilon), ("sigma", sigma), ("a", a)):
-            if not value > 0:
-                raise ValueError(f"{name}={value} must be positive")
-        if p != int(p) or q != int(q) or min(p, q) < 0:
-            raise ValueError(f"p={p}, q={q}: the powers must be non-negative integers")
+            require_number(name, value, 1e-6, 1e6, "it must be positive")
+        epsilon, sigma = float(epsilon), float(sigma)
+        others = {"lam": lam, "gamma": gamma, "cos0": cos0, "A": A, "B": B}
+        for name, value in others.items():
+            require_number(name, value, -1e6, 1e6)
+        p, q = (
+            require_whole(k, v, 0, 100, "the powers must be non-negative integers")
+            for k, v in (("p", p), ("q", q))
+        )
         self.symbol = symbol
-        self.cutoff = a * sigma
+        self.cutoff = float(a) * sigma
         self.a0_guess = 5.431 * sigma / 2.0951
         self.parameters = dict(
             epsilon=epsilon,
