@@ -99,6 +99,7 @@ def test_the_tungsten_dumbbell_111_is_a_saddle_and_110_is_not():
     assert Reference(potential, build_defect("dumbbell-110", cell)).stability > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kinds, degree", [("EF", 6), ("EF", 8), ("EFV", 8), ("EF+FC", 8), ("EFV+FC", 6)]
 )
@@ -113,6 +114,7 @@ def test_bounds_hold_and_are_ordered(tungsten, weights, kinds, degree):
     assert bound.dual < bound.hardy and bound.dual < bound.uniform
 
 
+@pytest.mark.slow
 def test_uniform_weight_costs_the_size_of_the_domain_and_hardy_does_not():
     potential = reference_potential("W")
     crystal = Crystal.equilibrium(potential)
@@ -127,6 +129,7 @@ def test_uniform_weight_costs_the_size_of_the_domain_and_hardy_does_not():
     assert hardy[1] / hardy[0] < 1.4
 
 
+@pytest.mark.slow
 def test_terms_add_up_and_the_force_constants_bound_their_share(tungsten, weights):
     model = tungsten.fit(4, "EF", 8).model
     terms = residual_terms(model, tungsten.reference, 4 * tungsten.crystal.a, weights.gamma)

@@ -114,6 +114,7 @@ def test_forces_are_the_gradient_and_have_no_resultant(term, defect, request, to
     assert np.allclose(m.hessian(u)(v), Hv, atol=1e-6 * np.abs(Hv).max())
 
 
+@pytest.mark.slow
 def test_nonlinear_response_is_an_equilibrium_and_its_energy_a_difference_of_energies(toy):
     """A large error, so that first order is visibly not enough; energies against plain totals."""
     m = Mismatch(toy.defect, 4.0, {"elastic": 0.5, "cubic": 20.0})
@@ -132,6 +133,7 @@ def test_nonlinear_response_is_an_equilibrium_and_its_energy_a_difference_of_ene
     assert tiny.energy == pytest.approx(tiny.linear_energy, rel=1e-3)
 
 
+@pytest.mark.slow
 @each_term
 def test_rates_of_geometry_and_energy_in_two_dimensions(toy, term):
     """Small cells, so the margin is wider than in the chapter's figure."""
@@ -142,6 +144,7 @@ def test_rates_of_geometry_and_energy_in_two_dimensions(toy, term):
         assert abs(slope - predicted) < 0.4 and error < 0.25, (what, slope, predicted)
 
 
+@pytest.mark.slow
 def test_a_sharp_mask_costs_half_an_order(toy):
     smooth, sharp = (
         measure_rates(toy, "harmonic", np.geomspace(3.2, 6.4, 6), nonlinear=False, sharp=s).rate()[
@@ -152,6 +155,7 @@ def test_a_sharp_mask_costs_half_an_order(toy):
     assert smooth - sharp > 0.3
 
 
+@pytest.mark.slow
 def test_the_slowest_term_of_a_row_decides(toy):
     run = measure_rates(toy, "E,F,V", (3.2, 4.5, 6.4), nonlinear=False)
     assert set(run.coefficients) == {"harmonic", "cubic"} and run.predicted == (3, 4)

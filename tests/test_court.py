@@ -18,6 +18,8 @@ from mlipgen.experiments.ensembles import (
     posterior,
 )
 
+pytestmark = pytest.mark.slow  # its fits are shared, and take seconds
+
 RECORD = Path(__file__).resolve().parents[1] / "book" / "data" / "uncertainty_court.json"
 
 

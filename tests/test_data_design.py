@@ -32,6 +32,8 @@ from mlipgen.learning.fitting import assemble
 from mlipgen.learning.observations import Configuration, Virial
 from mlipgen.potentials import EAM, ACEBasis
 
+pytestmark = pytest.mark.slow  # its fits are shared, and take seconds
+
 SMALL = ContestStudy(
     "W",
     "vacancy",

@@ -188,6 +188,7 @@ def test_a_dipole_is_periodic_and_has_two_easy_cores(iron):
         screw_dipole(crystal, (3, 4))
 
 
+@pytest.mark.slow
 def test_the_scalar_lattice_has_the_rates_of_the_counting():
     disc = ScrewLattice(40)
     L = np.array([3.0, 4.5, 6.5])

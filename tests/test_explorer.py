@@ -367,6 +367,7 @@ def small_study():
     return prepared, explorer_data(prepared, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", ["EF", "EFV+FC", "E+Fw"])
 @pytest.mark.parametrize("degree", [5, 6])
 def test_page_numbers_are_the_librarys(small_study, kinds, degree):
@@ -448,6 +449,7 @@ def test_dual_norm_is_the_librarys_observation(small_study):
     )
 
 
+@pytest.mark.slow
 def test_stiffness_is_that_of_the_hessians(small_study):
     """The reference is 1 in every tested direction; a fit's values come from its own Hessian."""
     from mlipgen.crystals import Neighbours
@@ -545,6 +547,7 @@ def test_still_figure_has_a_caption(small_study):
     )
 
 
+@pytest.mark.slow
 def test_without_distance_weights_and_within_size(small_study):
     """A page's data stays small; a crystal without the weighted forces offers no such control."""
     from mlipgen.widgets.explorer.builder import explorer_data
@@ -559,6 +562,7 @@ def test_without_distance_weights_and_within_size(small_study):
     assert len(small.pack()) < len(data.pack()) < 1.5e6
 
 
+@pytest.mark.slow
 def test_cache_is_read_and_rebuilt(small_study, tmp_path, monkeypatch):
     """The same study comes from the file, bit for bit and without preparing; changed sources are
     computed anew.

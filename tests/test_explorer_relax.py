@@ -152,6 +152,7 @@ def test_all_settings_together_are_a_hundred():
     assert sum(SETTINGS.values()) >= 100 and set(SETTINGS) == set(STUDIES)
 
 
+@pytest.mark.slow
 def test_only_what_a_browser_can_do():
     """Without being asked, and beyond the limits, a page carries nothing to relax with."""
     study = prepared("tungsten vacancy")

@@ -210,6 +210,7 @@ def test_nearly_the_whole_domain_gives_nearly_the_truth(pair):
 SERIES = {3: (0.0, 0.2), 4: (0.7, 0.82), 5: (0.99, 1.01), 6: (0.995, 1.005)}
 
 
+@pytest.mark.slow
 def test_the_training_cell_hides_its_own_error_and_larger_check_cells_show_it():
     study, model, truth = tungsten("vacancy", 3, 12)
     f = forecast(model, study.potential, study.crystal, "vacancy", 12, tuple(SERIES))

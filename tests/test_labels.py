@@ -304,6 +304,7 @@ def test_a_fit_to_a_labelled_file_is_the_fit_to_the_potential(tmp_path):
     assert {o.kind for o in found} == {"E", "F", "Fw"}
 
 
+@pytest.mark.slow
 def test_a_study_with_a_calculators_labels_is_that_of_the_potential(tmp_path):
     potential = EAM("W", fade=(3.5, 4.4))
     calculator = CalculatorModel(

@@ -62,6 +62,7 @@ def cells():
     yield "cubic again", atoms
 
 
+@pytest.mark.slow
 def test_one_calculator_for_all_cells_against_ase():
     calculator = LammpsCalculator(**COPPER)
     table = next(f / "Cu_mishin1.eam.alloy" for f in potential_folders())

@@ -29,6 +29,7 @@ def molybdenum():
     return potential, Supercell(Crystal.equilibrium(potential), 4)
 
 
+@pytest.mark.slow
 def test_a_learned_saddle_is_refused_and_its_own_minimum_found():
     reference, model = tantalum()
     error = defect_error(model, reference)

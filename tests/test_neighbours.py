@@ -25,6 +25,7 @@ def pairs(neighbours, x):
     return table[np.lexsort(np.round(table, 6).T)]
 
 
+@pytest.mark.slow
 @given(seed=seeds, n=st.integers(1, 30), cutoff=st.floats(0.5, 6.0))
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_pairs_are_ases(seed, n, cutoff):

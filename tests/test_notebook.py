@@ -123,6 +123,7 @@ def draw(panels=2):
         axes[0].set(title="geometry error, % of |Dū|", xlabel=r"$\rho$")
 
 
+@pytest.mark.slow
 def test_a_figure_takes_every_colour_from_the_page(shown):
     draw()
     markup = shown[0]._repr_html_()
@@ -141,6 +142,7 @@ def test_a_figure_takes_every_colour_from_the_page(shown):
         assert f"{name}:" in light and f"{name}:" in dark
 
 
+@pytest.mark.slow
 def test_a_figure_is_valid_described_and_has_ids_of_its_own(shown):
     draw()
     draw()  # twice the same figure in one page: see below
@@ -161,6 +163,7 @@ def test_a_figure_is_valid_described_and_has_ids_of_its_own(shown):
     assert ALT in repr(shown[0])
 
 
+@pytest.mark.slow
 def test_the_text_of_a_figure_is_text_in_the_font_of_the_page(shown):
     draw()
     markup = shown[0]._repr_html_()

@@ -33,6 +33,7 @@ def wheel(tmp_path_factory):
     return next((work / "dist").glob("*.whl"))
 
 
+@pytest.mark.slow
 def test_every_file_of_the_library_is_in_the_wheel(wheel):
     wanted = {
         str(p.relative_to(ROOT))
@@ -75,6 +76,7 @@ print(crystal.a)
 """
 
 
+@pytest.mark.slow
 def test_the_installed_library_works_without_its_sources(wheel, tmp_path):
     target = tmp_path / "site"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

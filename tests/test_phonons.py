@@ -11,6 +11,7 @@ from mlipgen.potentials import EAM, StillingerWeber
 from mlipgen.potentials.derivatives import force_constants
 
 
+@pytest.mark.slow
 def test_frequencies_are_phonopys():
     """phonopy displaces atoms in a supercell and has masses and units of its own."""
     with warnings.catch_warnings():

@@ -204,6 +204,7 @@ def test_the_axes_must_not_matter():
     assert {"rotation: energy", "rotation: forces"} <= failed.keys() and len(failed) == 2
 
 
+@pytest.mark.slow
 def test_an_abrupt_cutoff_is_a_jump_of_its_size():
     """Lennard-Jones as ASE has it: the energy is shifted to zero at the cutoff, the force jumps."""
     sigma, epsilon, cutoff = 3.4, 0.4, 4.6

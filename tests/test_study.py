@@ -13,6 +13,8 @@ import pytest
 from mlipgen.experiments.relaxations import relax_report
 from mlipgen.experiments.study import Study, reference_potential
 
+pytestmark = pytest.mark.slow  # its fits are shared, and take seconds
+
 SMALL = dict(
     crystal="W",
     defect="vacancy",

@@ -12,6 +12,8 @@ from mlipgen.experiments import ranking, transfer
 from mlipgen.experiments.ranking import RankingStudy
 from mlipgen.experiments.transfer import TransferStudy
 
+pytestmark = pytest.mark.slow  # its fits are shared, and take seconds
+
 SMALL = TransferStudy(
     "W",
     ("vacancy", "crystal+vacancy"),
