@@ -1,8 +1,8 @@
 """The loss-weight designer: weights that make a predicted defect error small, and their export."""
 
-from .design import Problem, design, facts, profile
+from .design import Problem, design, evaluate, facts
 
-__all__ = ["LossDesigner", "Problem", "design", "facts", "profile"]
+__all__ = ["LossDesigner", "Problem", "design", "evaluate", "facts"]
 
 
 def __getattr__(name):

@@ -146,6 +146,13 @@ def design(data, problem):
     return Design(problem, *best, usual, value(usual), profiles, value.seen)
 
 
+def evaluate(data, problem, x):
+    """The value of a problem's objective for one defect's data at positions x, inf where the
+    prediction does not apply.  data may be of another defect than that of a design.
+    """
+    return Evaluator(data, problem)(x)
+
+
 def _descend(value, problem, x):
     best = value(x)
     for steps in STEPS:
