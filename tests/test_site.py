@@ -4,7 +4,9 @@ readable.
 
 import functools
 import re
+import zlib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from conftest import built_pages, opener
@@ -156,8 +158,53 @@ def test_sections_are_listed(seen):
         assert box["y"] < 740, "near the top"
         seen.locator(".page-map summary").click()
         assert seen.locator(".page-map a").first.is_visible()
-    else:
-        assert not seen.locator(".page-map").is_visible()
+        return
+    assert not seen.locator(".page-map").is_visible()
+    for section in (sections[0], sections[len(sections) // 2]):
+        seen.evaluate("(id) => document.querySelector(id).scrollIntoView()", section)
+        seen.wait_for_function(
+            "(id) => document.querySelector('.bd-toc-nav [aria-current]')?.hash === id", arg=section
+        )
+
+
+# Megabytes of a page with all that it asks for: as it stands on the disk, and compressed.
+BUDGETS = {
+    "nglview": (11, 3.2),  # Jupyter's scripts and NGL
+    "explorer": (6, 2.8),
+    "figure": (3.5, 1.1),
+    "text": (2.9, 0.9),
+}
+
+
+@functools.cache
+def weight(file):
+    data = file.read_bytes()
+    return len(data) / 1e6, len(zlib.compress(data, 6)) / 1e6
+
+
+def test_page_is_not_too_heavy(seen, html):
+    """Of each kind of page; everything counted that was asked for until nothing moved."""
+    if seen.look != "wide":
+        return
+    root = seen.url[: -len(seen.path)]
+    files = {unquote(a.removeprefix(root)).partition("?")[0] for a in seen.asked}
+    weights = {f: weight(html / f) for f in files if (html / f).is_file()}
+    kind = (
+        "nglview" if seen.locator(".mlip-view").count()
+        else "explorer" if seen.get_by_test_id("explorer").count()
+        else "figure" if seen.locator(".mlip-widget").count()
+        else "text"
+    )  # fmt: skip
+    for i, how in enumerate(("on disk", "compressed")):
+        total = sum(w[i] for w in weights.values())
+        heaviest = sorted(weights, key=lambda f: -weights[f][i])[:4]
+        assert total <= BUDGETS[kind][i], (
+            f"{seen.path} weighs {total:.2f} MB {how}, a page with {kind} may weigh "
+            f"{BUDGETS[kind][i]}; the heaviest: "
+            + ", ".join(f"{f} {weights[f][i]:.2f}" for f in heaviest)
+        )
+    if kind != "nglview":
+        assert not [f for f in files if "embed-amd" in f or "nglview" in f]
 
 
 def test_links_inside_the_book_lead_somewhere(seen, html):

@@ -9,6 +9,39 @@
   const DOES = { print: () => window.print(), fullscreen: () => window.toggleFullScreen() };
   document.addEventListener("click", (e) => DOES[e.target.closest("[data-does]")?.dataset.does]?.());
 })();
+// The section that is being read, marked in the page's contents.  (Bootstrap's own marking, which
+// the build takes away, loses sections of more than a few screens.)
+(function () {
+  "use strict";
+  const BELOW = 0.3; // of the window: a section that starts above this line is being read
+  const links = [...document.querySelectorAll(".bd-toc-nav a[href^='#']")].map((link) => [
+    link,
+    document.getElementById(decodeURIComponent(link.hash.slice(1))),
+  ]);
+  if (!links.length) return;
+  let pending = false;
+
+  function mark() {
+    pending = false;
+    const line = BELOW * window.innerHeight;
+    const above = links.filter(([, s]) => s && s.getBoundingClientRect().top < line);
+    const current = above.at(-1)?.[0];
+    for (const [link] of links) {
+      link.classList.toggle("active", link === current);
+      if (link === current) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+
+  function soon() {
+    if (!pending) requestAnimationFrame(mark);
+    pending = true;
+  }
+
+  window.addEventListener("scroll", soon, { passive: true });
+  window.addEventListener("resize", soon, { passive: true });
+  window.addEventListener("load", soon);
+})();
 (function () {
   "use strict";
   const SCROLLING =

@@ -77,12 +77,33 @@ def with_contents(text):
     return text[:end] + MAP.format(entries) + text[end:]
 
 
+VERBATIM = re.compile(
+    r"(<(?:script|style|pre|code|head)\b.*?</(?:script|style|pre|code|head)>)", re.S
+)
+JOINED = {
+    # a number and its per cent sign; a formula, which is a box, and the sign that follows it
+    re.compile(r"(\d|</span>) %(?!\w)"): "\\1\u00a0%",
+    re.compile(r'(<span class="math[^>]*>[^<]*</span>)([.,;:)])'): "\\1\u2060\\2",
+    # a table's cell of a few words
+    re.compile(r"(<td[^>]*><p)(>[^<]{1,16}</p></td>)"): r'\1 class="short"\2',
+}
+
+
+def joined(text):
+    """The page with what belongs together kept on one line."""
+    parts = VERBATIM.split(text)
+    for sign, kept in JOINED.items():
+        parts[::2] = [sign.sub(kept, part) for part in parts[::2]]
+    return "".join(parts)
+
+
 def finish():
     """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened
     from disk; the same id for every exercise, solution and theorem of a page; roles that screen
     readers do not know (bibliography) or miss (the sidebar); hyphens before numbers from cells,
     which are minus signs; a front page without a title; static files that changed while no chapter
-    did, which Sphinx does not copy again; a page's own contents in its text, for phones."""
+    did, which Sphinx does not copy again; a page's own contents in its text, for phones; line
+    breaks within what belongs together."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
     preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
     repeated = re.compile(
@@ -95,6 +116,7 @@ def finish():
         '<div class="bd-sidebar-primary '
         'bd-sidebar">': '<div class="bd-sidebar-primary bd-sidebar" role="complementary" '
         'aria-label="Book">',
+        ' data-bs-spy="scroll"': "",  # book.js marks the section that is being read
         '<summary><span class="toctree-toggle"': '<summary aria-label="Pages of this section">'
         '<span class="toctree-toggle"',
     }
@@ -105,7 +127,7 @@ def finish():
         repaired = minus.sub(r"\1−", repaired)
         for old, new in roles.items():
             repaired = repaired.replace(old, new)
-        repaired = with_contents(repaired)
+        repaired = joined(with_contents(repaired))
         if repaired != text:
             page.write_text(repaired)
     (PAGES / "index.html").write_text(REDIRECT)

@@ -98,8 +98,8 @@ def harden(text, page, pages):
 def formulas(text, page):
     """Whether the page, or a preview of what it refers to, has a formula."""
     previews = PREVIEWS.search(text)
-    parts = [text, (page.parent / previews[1]).read_text(encoding="utf-8") if previews else ""]
-    return any(re.search(r'class=\\?"[^"]*\bmath\b|\\\\\(|\\\(', part) for part in parts)
+    preview = (page.parent / previews[1]).read_text(encoding="utf-8") if previews else ""
+    return bool(re.search(r'class="[^"]*\bmath\b', text) or 'class=\\"math' in preview)
 
 
 def into_files(text, static, folder):
