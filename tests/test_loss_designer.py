@@ -216,6 +216,7 @@ def test_the_page_shows_what_was_found(page, two, designs):
     assert page.locator("[data-testid=export]:visible").count() == 0
 
 
+@pytest.mark.slow
 def test_still_figure_and_refusals(two):
     small = synthetic(degrees=(6,), cells=(4,))
     widget = LossDesigner(small, cell=4, objective="geometry")
@@ -224,6 +225,20 @@ def test_still_figure_and_refusals(two):
     assert "training cell of size 4" in html and OBJECTIVES[0] == "both"
     with pytest.raises(ValueError, match="cell=9"):
         LossDesigner(two, cell=9)
+
+
+def test_paper_shows_what_was_not_searched_yet(page, two, designs):
+    """A page is printed from the top, before the designer was on the screen."""
+    page.evaluate("document.body.style.paddingTop = '4000px'")
+    widget = LossDesigner(two)
+    traits = {k: getattr(widget, k) for k in ("payloads", "options")}
+    page.evaluate("([s, c, t]) => mount(s, c, t)", [widget._esm, widget._css, traits])
+    page.wait_for_selector("[data-testid=loss-designer][data-state=waiting]")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    row = page.get_by_test_id("weight-E")
+    assert row.get_attribute("data-position") == str(designs[0].x["E"])
+    page.emulate_media(media="print")
+    assert "best weights found: energies" in page.locator(".mx-print").inner_text()
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def still_figure(data, problem):
     )
     right.legend(fontsize="small", frameon=False)
     size = lambda key: 10.0 ** (own.x[key] / (4 if key == "ridge" else 10))
-    weights = [f"{NAMES[k]} {size(k):.2g}" for k in (*KINDS, "ridge") if k in own.x]
+    weights = [f"{NAMES[k]} {float(f'{size(k):.2g}'):g}" for k in (*KINDS, "ridge") if k in own.x]
     caption = (
         f"{data.meta['title']}. First: the predicted error by training cell size with the usual "
         "weights and with the best ones found. Second, for the training cell of size "

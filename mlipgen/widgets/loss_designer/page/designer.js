@@ -50,7 +50,7 @@ class DesignerView {
     this.settings = new Settings(this.id, () => this.showExport());
     this.relaxation = new Relaxation((message) => this.learn(message));
     this.progress = h("progress", { "aria-label": "Search" });
-    this.told = h("div", { class: "mx-verdict", "data-testid": "found", role: "status" });
+    this.told = h("div", { class: "mx-verdict", "data-testid": "found" });
     this.live = h("div", { class: "mx-sr", "aria-live": "polite", "aria-atomic": "true" });
     this.print = h("p", { class: "mx-print" });
     const { bar, more, crystal } = this.panel;
@@ -121,11 +121,14 @@ class DesignerView {
       if (this.visible && this.root.dataset.state === "waiting") this.changed();
     });
     this.sight.observe(this.root);
+    this.onPrint = () => this.complete();
+    window.addEventListener("beforeprint", this.onPrint);
   }
 
   dispose() {
     this.run++;
     this.relaxation?.dispose();
+    window.removeEventListener("beforeprint", this.onPrint);
     for (const observer of [this.resize, this.sight]) observer?.disconnect();
   }
 
@@ -196,6 +199,15 @@ class DesignerView {
     }
   }
 
+  /** On paper nothing may be pending: the search is done at once. */
+  complete() {
+    if (this.design || !this.panel.kinds().length) return;
+    this.run++;
+    this.design = finished(designOf(this.data, this.problem));
+    this.conclude();
+    this.finish();
+  }
+
   finish() {
     this.root.dataset.state = "ready";
   }
@@ -227,7 +239,11 @@ class DesignerView {
       usual: judged(data, settingAt(problem, design.usual)),
       best: judged(data, settingAt(problem, design.x)),
     };
-    const { head, text, said, caption } = foundText(data.meta, design);
+    const { head, text, said, caption } = foundText(
+      data.meta,
+      design,
+      otherDefect(this.sets, data, problem) !== null,
+    );
     this.tell("applies", head, text);
     this.live.textContent = said;
     this.print.textContent = caption;

@@ -1,7 +1,10 @@
 // What was found, in words and rows.
 
-/** { head, text, said (read aloud), caption (on paper) } of a design whose prediction applies. */
-function foundText(meta, { problem, x, value, usualValue, profiles, evaluator }) {
+/**
+ * { head, text, said (read aloud), caption (on paper) } of a design whose prediction applies; other:
+ * whether another defect is shown.
+ */
+function foundText(meta, { problem, x, value, usualValue, profiles, evaluator }, other) {
   const gain = Number.isFinite(usualValue)
     ? `${formatNumber(usualValue / value, 2)} times smaller`
     : "a prediction that applies";
@@ -9,6 +12,10 @@ function foundText(meta, { problem, x, value, usualValue, profiles, evaluator })
   const sharp = Object.keys(profiles).filter((k) => profiles[k].range[0] === profiles[k].range[1]);
   const names = sharp.map((k) => nameOf(k).toLowerCase()).join(", ");
   const warning = `The optimum is sharp (${names}): rather a coincidence than a rule.`;
+  const elsewhere = [
+    ...(meta.relax ? ["what relaxing makes of it"] : []),
+    ...(other ? ["the same weights at another defect"] : []),
+  ];
   const words = [...problem.kinds, "ridge"].map(
     (k) => `${nameOf(k).toLowerCase()} ${weightText(sizeAt(k, x[k]))}`,
   );
@@ -16,8 +23,8 @@ function foundText(meta, { problem, x, value, usualValue, profiles, evaluator })
     head: `Best of ${evaluator.seen.size} fits: ${gain}.`,
     text:
       `Weights chosen for the linear estimate of this very defect (${what}, labels without ` +
-      "noise). The lower rows show what relaxing makes of it, and the same weights at another " +
-      `defect. ${sharp.length ? warning : ""}`,
+      `noise). ${elsewhere.length ? `The lower rows show ${elsewhere.join(" and ")}. ` : ""}` +
+      (sharp.length ? warning : ""),
     said: `Weights found: the error is ${gain} than with the usual weights.`,
     caption:
       `${meta.title}. Training cell ${problem.cell}; ` + `best weights found: ${words.join(", ")}.`,

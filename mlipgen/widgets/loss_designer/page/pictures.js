@@ -9,6 +9,7 @@ Object.assign(
     ]),
   ),
   {
+    best: '<line x1="11" x2="11" y1="0" y2="12" class="mx-current"/>',
     tried: '<circle cx="11" cy="6" r="3.5" class="mx-dot reference"/>',
     usual:
       '<line x1="0" x2="22" y1="6" y2="6" class="mx-line reference"/>' +
@@ -56,6 +57,7 @@ class Tradeoff {
       ["tried", "tried"],
       ["line", "no other is better in both"],
       ["mark", "usual weights"],
+      ...(best ? [["best", "best found"]] : []),
     ]);
     drawChart(this.svg, {
       title:
