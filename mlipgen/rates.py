@@ -60,8 +60,10 @@ def observed_rate(L: ArrayLike, errors: ArrayLike) -> tuple[float, float]:
 
     Raises ValueError for fewer than three points or errors that are not positive.
     """
-    y = np.asarray(errors, float)
-    if y.size < 3 or not (y > 0).all():
+    x, y = np.asarray(L, float), np.asarray(errors, float)
+    if y.ndim != 1 or y.size < 3 or not ((y > 0) & np.isfinite(y)).all():
         raise ValueError(f"a rate needs at least three positive errors, got {y.tolist()}")
-    (slope, _), covariance = np.polyfit(np.log(np.asarray(L, float)), np.log(y), 1, cov=True)
+    if x.shape != y.shape or not ((x > 0) & np.isfinite(x)).all() or len(set(x)) < 3:
+        raise ValueError(f"a rate needs a positive size for each error, three of them, got {x}")
+    (slope, _), covariance = np.polyfit(np.log(x), np.log(y), 1, cov=True)
     return float(slope), float(np.sqrt(covariance[0, 0]))

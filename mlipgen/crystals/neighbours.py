@@ -51,7 +51,7 @@ class Neighbours:
                 f"the cell has shape {self.cell.shape} and pbc {self.pbc}: give 2 x 2 or 3 x 3 "
                 "numbers, and one periodicity for each direction"
             )
-        if not (0 < self.cutoff < np.inf and 0 <= self.skin < np.inf):
+        if not (1e-3 <= self.cutoff < np.inf and 0 <= self.skin < np.inf):
             raise ValueError(
                 f"cutoff = {self.cutoff} A, skin = {self.skin} A: give a positive distance and one "
                 "that is not negative"

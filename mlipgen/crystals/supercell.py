@@ -30,7 +30,7 @@ class Supercell:
     def __post_init__(self):
         try:
             n = (self.n,) * self.crystal.dimension if np.isscalar(self.n) else tuple(self.n)
-            whole = tuple(require_whole("size", m, 1, np.inf) for m in n)
+            whole = tuple(require_whole("size", m, 1, 100_000) for m in n)
         except (TypeError, ValueError):
             whole = ()
         if len(whole) != self.crystal.dimension:

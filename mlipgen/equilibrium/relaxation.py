@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..crystals import require_thickness
-from ..failures import LeftBasin, NotConverged, NotFinite, SaddleWarning
+from ..failures import (
+    LeftBasin,
+    NotConverged,
+    NotFinite,
+    SaddleWarning,
+    require_number,
+    require_whole,
+)
 from .green import LatticeGreen
 from .landscape import landscape
 from .stability import curvature_at
@@ -97,13 +104,25 @@ def relax(
         raise ValueError(
             f"tolerance = {tolerance}: give a positive largest force in eV/A, e.g. 1e-8"
         )
+    most = require_whole("max_evaluations", max_evaluations, 1, 10**9, "of the forces")
+    memory = require_whole("memory", memory, 0, 1000, "12 steps are remembered by default")
+    max_step = require_number("max_step", max_step, 1e-6, 10.0, "in angstrom")
+    if max_move is not None and not max_move > 0:
+        raise ValueError(f"max_move={max_move!r}: give a positive distance in angstrom")
+    if start is not None:
+        start = np.asarray(start, float)
+        if start.shape != defect.positions.shape:
+            raise ValueError(
+                f"start has shape {start.shape}: give {defect.positions.shape}, one position for "
+                "each atom of the defect"
+            )
     if saddle not in ("warn", "follow", "ignore"):
         raise ValueError(f"saddle={saddle!r}: choose 'warn', 'follow' or 'ignore'")
     require_thickness(
         defect.cell, model.cutoff, what=f"the {'x'.join(map(str, defect.homogeneous.n))} cell"
     )
-    green = green or LatticeGreen(model, defect.homogeneous)
-    descent = _Descent(model, defect, green, tolerance, max_evaluations, memory, max_step, progress)
+    green = green if green is not None else LatticeGreen(model, defect.homogeneous)
+    descent = _Descent(model, defect, green, tolerance, most, memory, max_step, progress)
     x0 = (defect.positions if start is None else start).copy()
     limit = 0.5 * defect.crystal.a if max_move is None else max_move
     found = descent.run(x0, limit)

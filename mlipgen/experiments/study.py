@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..crystals import DEFECTS
+from ..failures import require_number, require_whole
 from ..learning.fitting import RIDGE
-from ..learning.kinds import parse_kinds
+from ..learning.kinds import KINDS, parse_kinds
 from ..learning.training import HELD_OUT
 from .prepared import Prepared, reference_potential
 from .results import write_results
@@ -65,16 +67,8 @@ class Study:
     potential: object = None
 
     def __post_init__(self):
-        for kinds in self.observations:
-            parse_kinds(kinds)
-        if not (self.cells and self.observations and self.degrees):
-            raise ValueError(
-                "a study needs at least one cell size, one observation set and one degree"
-            )
-        if not 0 <= self.ridge <= 1e6:
-            raise ValueError(
-                f"ridge = {self.ridge}: give a number from 0 to 1e6; 1e-6 is a good start"
-            )
+        _check_lists(self)
+        _check_numbers(self)
         largest = max(self.cells, key=_volume)
         if any(n > m for n, m in zip(_sizes(largest), _sizes(self.test_cell))):
             raise ValueError(
@@ -163,8 +157,48 @@ def _fingerprint(potential):
     return f"{type(potential).__name__} {potential.cutoff:g} {digest.hexdigest()[:16]}"
 
 
+def _check_lists(study):
+    for name in ("cells", "observations", "degrees"):
+        if not isinstance(getattr(study, name), (tuple, list)):
+            raise ValueError(f"{name}={getattr(study, name)!r}: give a tuple, as in (3, 4)")
+    for kinds in study.observations:
+        parse_kinds(kinds)
+    if not (study.cells and study.observations and study.degrees):
+        raise ValueError("a study needs at least one cell size, one observation set and one degree")
+    for cell in (*study.cells, study.test_cell):
+        whole = _sizes(cell) if isinstance(cell, (int, np.integer, tuple, list)) else (cell,)
+        for n in whole:
+            require_whole("cell size", n, 1, 100_000, "in conventional unit cells")
+        if len(whole) not in (2, 3):
+            raise ValueError(f"cell size {cell!r}: give one integer, or one for each direction")
+    for degree in study.degrees:
+        require_whole("degree", degree, 2, 1000, "the total degree of the basis")
+
+
+def _check_numbers(study):
+    if study.potential is None:
+        reference_potential(study.crystal)
+    if study.defect not in DEFECTS and not str(study.defect).startswith("dumbbell-"):
+        raise ValueError(f"defect {study.defect!r} is unknown; choose one of {', '.join(DEFECTS)}")
+    require_whole("count", study.count, 1, 1_000_000, "training configurations of a cell")
+    require_whole("seed", study.seed, 0, np.inf, "of the rattled configurations")
+    require_whole("pair", study.pair, 1, 1000, "pair functions reach n = pair * degree")
+    if not isinstance(study.ridge, (int, float)) or not 0 <= study.ridge <= 1e6:
+        raise ValueError(
+            f"ridge = {study.ridge}: give a number from 0 to 1e6; 1e-6 is a good start"
+        )
+    if study.cutoff is not None:
+        require_number("cutoff", study.cutoff, 0.1, 1000.0, "in angstrom, or None")
+    if study.saddle not in ("warn", "follow", "ignore"):
+        raise ValueError(f"saddle={study.saddle!r}: choose 'warn', 'follow' or 'ignore'")
+    if not isinstance(study.weights, dict) or set(study.weights) - set(KINDS):
+        raise ValueError(f"weights={study.weights!r}: a mapping of kinds, {', '.join(KINDS)}")
+    for kind, weight in study.weights.items():
+        require_number(f"the weight of {kind}", weight, 0.0, 1e100)
+
+
 def _sizes(cell):
-    return (cell,) * 3 if isinstance(cell, int) else tuple(cell)
+    return (cell,) * 3 if isinstance(cell, (int, np.integer)) else tuple(cell)
 
 
 def _volume(cell):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.linalg import qr, svd
 
-from ..failures import Unfitted
+from ..failures import Unfitted, require_number
 from ..potentials.ace import LinearACE
 from .kinds import default_weights, parse_kinds
 
@@ -122,8 +122,10 @@ def solve(
     weights : dict kind -> float; kinds that are absent or zero are not fitted
     prior : (K,) diagonal of Gamma
     """
-    if not ridge >= 0:
+    if not 0 <= ridge < 1e100:
         raise ValueError(f"ridge = {ridge}: the regularisation strength must not be negative")
+    for kind, w in weights.items():
+        require_number(f"the weight of {kind}", w, 0.0, 1e100)
     used = {k: w for k, w in weights.items() if w > 0}
     unknown = sorted(set(used) - set(blocks))
     if unknown:
@@ -178,6 +180,11 @@ def fit_blocks(
     Fit
     """
     kinds = parse_kinds(observations)
+    if not isinstance(weights or {}, dict) or set(weights or {}) - {*default_weights(), *blocks}:
+        raise ValueError(
+            f"weights={weights!r}: give a mapping of kinds to numbers; kinds are "
+            f"{', '.join(default_weights())}"
+        )
     known = {**default_weights(), **(weights or {})}
     if unweighted := [k for k in kinds if k not in known]:
         raise ValueError(

@@ -64,7 +64,10 @@ def parse_kinds(text) -> tuple[str, ...]:
         parts = [[p] if p in KINDS else list(p) for p in text.split("+")]
         out = [kind for part in parts for kind in part]
     else:
-        out = list(text)
+        try:
+            out = [k if isinstance(k, str) else repr(k) for k in text]
+        except TypeError:
+            out = [repr(text)]
     bad = [k for k in out if k not in KINDS]
     empty = isinstance(text, str) and not all(text.split("+"))
     if bad or empty or len(set(out)) < len(out):

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..crystals import Supercell, build_defect
 from ..equilibrium.relaxation import relax
+from ..failures import require_number, require_whole
 from .observations import Configuration, Energy, ForceConstants, Forces, Virial, WeightedForces
 
 if TYPE_CHECKING:
@@ -58,8 +59,11 @@ def defect_configurations(
     -------
     list of Configuration
     """
-    if count < 1:
-        raise ValueError(f"count = {count}: at least one configuration is needed")
+    if not 1 <= count <= 1_000_000:
+        raise ValueError(f"count = {count}: at least one configuration is needed, 1e6 at most")
+    count = require_whole("count", count, 1, 1_000_000)
+    seed = require_whole("seed", seed, 0, np.inf, "of the rattled configurations")
+    require_number("rattle", rattle, 0.0, 1.0, "in angstrom")
     start = build_defect(defect, Supercell(crystal, cells))
     equilibrium = relax(potential, start, saddle=saddle)
     rng = np.random.default_rng(seed)
@@ -78,8 +82,11 @@ def strains(dimension: int, sizes: Sequence[float] = (0.005, 0.02)) -> list[np.n
     """The identity and +- every elementary deformation gradient of the given sizes (symmetric and
     not).
     """
+    if dimension not in (2, 3):
+        raise ValueError(f"dimension={dimension!r}: strains are of two or three dimensions")
     out = [np.eye(dimension)]
     for size in sizes:
+        require_number("size", size, -0.5, 0.5, "a small strain")
         for i in range(dimension):
             for j in range(dimension):
                 for sign in (1, -1):

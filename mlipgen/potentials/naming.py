@@ -107,6 +107,8 @@ def load_potential(
     ------
     ValueError      in one line: what is missing, or what the names are
     """
+    if not isinstance(text, str):
+        raise ValueError(f"{text!r} is no name of a potential; write {_FORMS}")
     own = _own_potential(text)
     if own is None:
         return calculator_spec(text).model(symbol, own_process, **options)
