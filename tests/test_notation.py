@@ -6,6 +6,7 @@ import inspect
 import re
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
 
@@ -34,9 +35,15 @@ def library():
     import mlipgen.learning as learning
     import mlipgen.potentials as potentials
     from mlipgen.crystals import Neighbours
+    from mlipgen.crystals.dislocation import Cylinder
+    from mlipgen.equilibrium.volterra import Volterra
+    from mlipgen.experiments import data_cells
     from mlipgen.experiments.study import Study
-    from mlipgen.generalisation import defect_error
+    from mlipgen.experiments.transfer import PreparedTransfer
+    from mlipgen.generalisation import composite, defect_error, preflight
     from mlipgen.generalisation.bounds import residual_forces
+    from mlipgen.generalisation.forecast import Forecast, ForecastStep, forecast
+    from mlipgen.learning.observations import WeightedForces
 
     study = Study(crystal="W", defect="vacancy", cells=(3,), degrees=(4,), test_cell=4)
     prepared = study.prepare()
@@ -53,8 +60,29 @@ def library():
     constants = potentials.force_constants(potential, crystal)
     A = potentials.elastic_tensor(potential, crystal)
     n = len(state.u)
+    small = crystals.build_defect("vacancy", crystals.Supercell(crystal, 3))
+    told = forecast(model, potential, crystal, "vacancy", domain=4, checks=(3,), rtol=1e-2)
+    step = told.steps[-1]
+    green = equilibrium.LatticeGreen(potential, small.homogeneous)
+    volterra = Volterra(A, np.array([0.0, 0.0, 2.7]))
     return {
-        "sizes": {"n": n, "P": len(R), "K": len(basis), "d": 3, "n_b": 2},
+        "sizes": {"n": n, "P": len(R), "K": len(basis), "d": 3, "n_b": 2, "n_k": len(small)},
+        "WeightedForces": (None, WeightedForces),
+        "DualForces": (None, data_cells.DualForces),
+        "HessianColumn": (None, data_cells.HessianColumn),
+        "restriction": (composite.restriction(defect, small).toarray(), composite.restriction),
+        **{
+            f"step.{name}": (getattr(step, name), ForecastStep)
+            for name in ("k", "residual", "du", "geometry", "moved", "rim")
+        },
+        "forecast.error_bar": (told.error_bar, Forecast),
+        "dual_root": (data_cells.dual_root(green, small), data_cells.dual_root),
+        "PreparedTransfer.grade": (None, PreparedTransfer),
+        "Preflight.floor": (None, preflight),
+        "volterra.burgers": (volterra.burgers, Volterra),
+        "volterra.displacement": (volterra.displacement(state.positions), Volterra),
+        "volterra.energy_factor": (volterra.energy_factor, Volterra),
+        "Cylinder": (None, Cylinder),
         "potential.dimension": (potential.dimension, potentials.SitePotential),
         "crystal.a": (crystal.a, crystals.Crystal),
         "crystal.cell": (crystal.cell, crystals.Crystal),
@@ -134,7 +162,7 @@ def library():
 
 
 def test_every_symbol_has_unit_and_shape():
-    assert len(ROWS) > 45
+    assert len(ROWS) > 65
     for symbol, meaning, _, unit, shape in ROWS:
         assert symbol and meaning and unit and shape, (symbol, meaning)
     symbols = [symbol for symbol, *_ in ROWS if symbol != "–"]
@@ -162,9 +190,22 @@ def test_every_python_name_has_the_shape_of_its_row(library):
                     wanted.append(sizes["n"] + 1)
                 elif part == "n_b d":  # of the primitive cell: one atom in tungsten
                     wanted.append(3)
+                elif part == "n_k d":
+                    wanted.append(3 * sizes["n_k"])
                 else:
                     wanted.append(named(part))
             assert found == tuple(wanted), (symbol, name, found, shape)
+
+
+def test_every_kind_of_observation_has_its_row_and_is_named_where_one_is_unknown(library):
+    from mlipgen.learning.kinds import KINDS, parse_kinds
+
+    own = [kind for kind, cls in KINDS.items() if cls.__module__.startswith("mlipgen.")]
+    assert len(own) >= 7 and set(own) <= {symbol for symbol, *_ in ROWS}
+    with pytest.raises(ValueError, match="combine E, F, V") as raised:
+        parse_kinds("E+nothing")
+    for kind in own:
+        assert f"{kind}: {KINDS[kind].label}" in str(raised.value)
 
 
 UNITS = {
@@ -201,3 +242,16 @@ def test_the_glossary_is_in_order_and_every_term_is_explained():
     assert all(len(meaning) > 12 for _, meaning in terms)
     names = [name.casefold() for name, _ in terms]
     assert names == sorted(names)
+
+
+def test_terms_that_chapters_link_are_in_the_glossary_and_each_is_linked_once():
+    """Chapters 13 to 17 link a term where it is first needed, by the name in the glossary."""
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"^(\S.*)\n  \S", text, re.M))
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        cells = nbformat.read(path, as_version=4).cells
+        prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+        linked = [m[1] or m[0] for m in re.findall(r"\{term\}`([^`<]+?)(?: <([^>]+)>)?`", prose)]
+        assert set(linked) <= known, path.name
+        assert len(set(linked)) == len(linked), f"{path.name}: linked twice"
+        assert len(linked) >= 5 or int(path.name[:2]) < 13, path.name

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import HTML, built_pages
 from test_access import violations
 
@@ -27,10 +28,20 @@ def test_each_chapter_has_two_to_four_questions(name):
     assert 2 <= len(quiz.read(name)) <= 4
 
 
-def test_a_chapter_shows_its_own_quiz():
+def test_every_chapter_shows_its_own_quiz():
     for chapter in (ROOT / "book").glob("*.ipynb"):
         shown = re.findall(r"\{quiz\} (\w+)", chapter.read_text(encoding="utf-8"))
-        assert shown in ([], [chapter.stem]), chapter.name
+        assert shown == [chapter.stem], chapter.name
+
+
+def test_every_part_ends_with_its_self_check():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    parts = [part["chapters"] for part in toc["parts"] if part["caption"].startswith("Part ")]
+    for number, chapters in enumerate(parts, 1):
+        under = [[page["file"] for page in c.get("sections", ())] for c in chapters]
+        assert under == [[]] * (len(chapters) - 1) + [[f"book/self_check_{number}"]]
+        page = (ROOT / "book" / f"self_check_{number}.md").read_text(encoding="utf-8")
+        assert f"```{{quiz}} part_{number}\n" in page
 
 
 def test_questions_are_told_apart_and_the_right_answers_stand_anywhere():
