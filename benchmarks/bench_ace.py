@@ -24,6 +24,7 @@ os.environ["NUMBA_NUM_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 import numpy as np
+from rows import Row, report
 
 CUTOFF, DEGREES = 5.5, (8, 10, 12)
 
@@ -240,13 +241,39 @@ def main():
                 f"{r['design']:10.1f}"
                 f"{'':14}{r['train']:12.2e}{r['test']:10.2e}{ridge:12.2e}"
             )
-    if "ace-jax" in results:
-        for a, b in zip(results["pair=2"], results["ace-jax"]):
-            print(
-                f"{a['functions']} against {b['functions']} functions: energy and forces "
-                f"{b['evaluate'] / a['evaluate']:.1f}, "
-                f"design rows {b['design'] / a['design']:.1f} times faster"
-            )
+    for a, b in zip(results["pair=2"], results.get("ace-jax", [{}] * len(DEGREES))):
+        rows = (("ACE, energy and forces", "evaluate", 1 / 30), ("ACE, design rows", "design", 0.1))
+        for what, key, goal in rows:
+            what = f"{what}, {a['functions']} functions"
+            beside = {"peer": "ace-jax", "theirs": b[key], "goal": goal} if b else {}
+            report(Row(what, a[key], "us per atom", **beside, settings="250 atoms, 5.5 A"))
+    orientation()
+
+
+def orientation():
+    """Learned potentials that LAMMPS ships, each in a crystal of its own metal."""
+    from common import lammps_python, run_lammps
+
+    if lammps_python() is None:
+        return print("lammps is not installed: no orientation")
+    from mlipgen.crystals import Crystal, Supercell
+    from mlipgen.potentials import EAM
+    from mlipgen.potentials.lammps import potential_folders
+
+    files = potential_folders()[0]
+    snap = files / "W_2940_2017_2.snap"
+    of = {
+        "SNAP": ("W", ("snap", f"* * {snap}coeff {snap}param W")),
+        "POD": ("Ta", ("pod", f"* * {files}/Ta_param.pod {files}/Ta_coeff.pod Ta")),
+        "UF3": ("Nb", ("uf3 3", f"* * {files}/Nb.uf3 Nb")),
+    }
+    for name, (metal, pair) in of.items():
+        cell = Supercell(Crystal.equilibrium(EAM(metal)), 5)
+        x = cell.positions + 0.03 * np.random.default_rng(0).normal(size=cell.positions.shape)
+        seconds = run_lammps("forces", pair, x, cell.cell, repeats=20)["seconds"]
+        report(
+            Row(f"LAMMPS {name}, {metal}, energy and forces", 1e6 * seconds / len(x), "us per atom")
+        )
 
 
 if __name__ == "__main__":

@@ -1,34 +1,50 @@
-"""The study of the command line's defaults (60 points), and one of its points in the 1,999-atom
-cell, after compilation; two threads.
+"""The study of the command line's defaults (60 points), one of its points in the 1,999-atom cell,
+its fit, and a forecast from small cells; processor
+time, one thread, after compilation.
 
 Run: python benchmarks/bench_study.py
 """
 
 import time
 
+from common import single_thread
+from rows import Row, report
+
+single_thread()
+
+
+def processor_time(run, repeats=1):
+    """Shortest of several runs, s."""
+    times = []
+    for _ in range(repeats):
+        start = time.process_time()
+        run()
+        times.append(time.process_time() - start)
+    return min(times)
+
 
 def main():
     from mlipgen.experiments.study import Study
+    from mlipgen.generalisation import forecast
+    from mlipgen.potentials import EAM
 
-    study = Study()
     # compiles
     Study(cells=(3,), degrees=(6,), observations=("EF",), test_cell=4, count=2).run(progress=False)
+    study = Study()
     prepared = study.prepare()
     prepared.blocks(4)
-    start, cpu = time.perf_counter(), time.process_time()
-    row = prepared.point(4, "EFV+FC", 10)
-    print(
-        f"one point (fit, predict, relax in {len(prepared.reference.defect)} atoms, "
-        f"{row['n_basis']} functions): "
-        f"{time.perf_counter() - start:.2f} s (at most 2), {time.process_time() - cpu:.2f} s of "
-        "processor time"
-    )
-    start, cpu = time.perf_counter(), time.process_time()
-    rows = study.run(progress=False)
-    print(
-        f"whole study, {len(rows)} points: {time.perf_counter() - start:.1f} s (at most 180), "
-        f"{time.process_time() - cpu:.1f} s of processor time"
-    )
+    point = lambda: prepared.point(4, "EFV+FC", 10)
+    atoms = f"{len(prepared.reference.defect):,} atoms, {point()['n_basis']} functions"
+    settings = f"{atoms}; fit, predict, relax, two tests of stability"
+    report(Row("a point of a study", processor_time(point, 3), "s", goal=2, settings=settings))
+    fit = lambda: prepared.fit(4, "EFV+FC", 10)
+    report(Row("a fit, rows reduced before", 1e3 * processor_time(fit, 5), "ms", settings=atoms))
+    candidate, reference = prepared.fit(4, "EF", 8).model, EAM("W")
+    run = lambda: forecast(candidate, reference, prepared.crystal, "vacancy", 10, checks=(5, 6))
+    run()
+    report(Row("a forecast, 10^3 cells from 5^3 and 6^3", processor_time(run, 3), "s", goal=2))
+    seconds = processor_time(lambda: study.run(progress=False))
+    report(Row("the command line's study, 60 points", seconds, "s", goal=360))
 
 
 if __name__ == "__main__":

