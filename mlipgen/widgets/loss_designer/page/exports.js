@@ -155,7 +155,7 @@ function mace(setting, facts, atoms) {
   const notes = [
     "MACE's loss is a mean of squares: (dE / atoms)² and (dVirial / atoms)² over configurations, " +
       `dF² over components. The numbers are for ${t.configurations} configurations with ` +
-      `${t.atoms} atoms in one batch; unlike batches average differently.`,
+      `${t.atoms} atoms in one batch, without the perfect cell; unlike batches average differently.`,
     ABOVE,
     ...(weights.V > 0
       ? [
