@@ -160,8 +160,8 @@ function mace(setting, facts, atoms) {
     ...(weights.V > 0
       ? [
           "Virials are -volume × stress, eV (stress as ASE signs it). With a stress loss " +
-            "multiply the weight by the squared volume of an atom; older versions also divide the stress " +
-            "by the number of atoms. Strained cells: config_energy_weight = 0 and " +
+            "multiply the weight by the squared volume of an atom; older versions also divide the " +
+            "stress by the number of atoms. Strained cells: config_energy_weight = 0 and " +
             "config_forces_weight = 0.",
         ]
       : []),
