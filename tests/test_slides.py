@@ -49,8 +49,7 @@ def test_the_deck_is_made_of_the_chapters_outputs(tmp_path):
 @pytest.mark.parametrize("disk", [False, True])
 def test_every_slide_fits_and_nothing_is_missing(open_page, disk):
     page = open_page(DECK, disk=disk, height=760)
-    page.wait_for_function("() => window.Reveal && Reveal.isReady()")
-    page.wait_for_timeout(500)
+    page.wait_for_selector("body[data-state=fitted]")
     assert page.evaluate(TALL) == []
     assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
     assert page.locator("section mjx-container").count() >= 8
@@ -70,14 +69,14 @@ def test_the_answer_comes_with_the_next_step(open_page):
     assert reason.evaluate("e => getComputedStyle(e).opacity") == "0"
     for _ in range(2):
         page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(600)
-    assert reason.evaluate("e => getComputedStyle(e).opacity") == "1"
+    page.wait_for_function("e => getComputedStyle(e).opacity === '1'", arg=reason.element_handle())
 
 
 @pytest.mark.parametrize("path", [DECK, PACK])
 def test_axe_finds_nothing(open_page, path):
     page = open_page(path)
-    page.wait_for_timeout(500)
+    if path == DECK:
+        page.wait_for_selector("body[data-state=fitted]")
     found = [v for v in violations(page) if v[0] in ("serious", "critical")]
     assert found == []
 
@@ -102,6 +101,6 @@ def test_every_figure_is_in_the_pack_with_description_and_licence(pack):
 def test_the_pack_is_shown(open_page):
     page = open_page(PACK)
     page.evaluate("document.querySelectorAll('img').forEach((i) => { i.loading = 'eager'; })")
-    page.wait_for_function("[...document.images].every((i) => i.complete)")
+    page.wait_for_function("() => [...document.images].every((i) => i.complete)")
     assert page.evaluate("document.images.length") > 10
     assert page.evaluate("[...document.images].every((i) => i.naturalWidth > 200)")

@@ -13,7 +13,7 @@
 // the build takes away, loses sections of more than a few screens.)
 (function () {
   "use strict";
-  const BELOW = 0.3; // of the window: a section that starts above this line is being read
+  const LINE = 120; // px from the top: a section that starts above it is being read
   const links = [...document.querySelectorAll(".bd-toc-nav a[href^='#']")].map((link) => [
     link,
     document.getElementById(decodeURIComponent(link.hash.slice(1))),
@@ -23,7 +23,10 @@
 
   function mark() {
     pending = false;
-    const line = BELOW * window.innerHeight;
+    // the end of the page cannot be scrolled up to the line, so there the line comes down
+    const { scrollHeight } = document.documentElement;
+    const left = Math.max(scrollHeight - window.scrollY - window.innerHeight, 0);
+    const line = Math.max(LINE, window.innerHeight - left);
     const above = links.filter(([, s]) => s && s.getBoundingClientRect().top < line);
     const current = above.at(-1)?.[0];
     for (const [link] of links) {

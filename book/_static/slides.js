@@ -34,6 +34,7 @@
       if (table) shrink(slide, 24, 17, 1, (x) => (table.style.fontSize = `${x}px`));
     }
     Reveal.layout();
+    document.body.dataset.state = "fitted";
   }
 
   window.addEventListener("load", async () => {

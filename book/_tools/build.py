@@ -81,11 +81,11 @@ VERBATIM = re.compile(
     r"(<(?:script|style|pre|code|head)\b.*?</(?:script|style|pre|code|head)>)", re.S
 )
 JOINED = {
-    # a number and its per cent sign; a formula, which is a box, and the sign that follows it
-    re.compile(r"(\d|</span>) %(?!\w)"): "\\1\u00a0%",
-    re.compile(r'(<span class="math[^>]*>[^<]*</span>)([.,;:)])'): "\\1\u2060\\2",
+    # a number and its unit; a formula, which is a box, and the sign that follows it
+    re.compile(r"(\d|</span>) (%|m?Å|[mµ]?eV|GPa)(?!\w)"): "\\1\u00a0\\2",
+    re.compile(r'(<span class="math[^>]*>[^<]*</span>)([.,;:!?)’”])'): "\\1\u2060\\2",
     # a table's cell of a few words
-    re.compile(r"(<td[^>]*><p)(>[^<]{1,16}</p></td>)"): r'\1 class="short"\2',
+    re.compile(r"(<td[^>]*><p)(>[^<]{0,16}</p></td>)"): r'\1 class="short"\2',
 }
 
 
