@@ -155,13 +155,14 @@ function mace(setting, facts, atoms) {
   const notes = [
     "MACE's loss is a mean of squares: (dE / atoms)² and (dVirial / atoms)² over configurations, " +
       `dF² over components. The numbers are for ${t.configurations} configurations with ` +
-      `${t.atoms} atoms in one batch, without the perfect cell; unlike batches average differently.`,
+      `${t.atoms} atoms in one batch, without the perfect cell; unlike batches average ` +
+      "differently.",
     ABOVE,
     ...(weights.V > 0
       ? [
           "Virials are -volume × stress, eV (stress as ASE signs it). With a stress loss " +
-            "multiply the weight by the squared volume of an atom; older versions also divide the " +
-            "stress by the number of atoms. Strained cells: config_energy_weight = 0 and " +
+            "multiply the weight by the squared volume of an atom; older versions also divide " +
+            "the stress by the number of atoms. Strained cells: config_energy_weight = 0 and " +
             "config_forces_weight = 0.",
         ]
       : []),
