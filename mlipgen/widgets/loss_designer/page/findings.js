@@ -1,8 +1,8 @@
 // What was found, in words and rows.
 
 /**
- * { head, text, said (read aloud), caption (on paper) } of a design whose prediction applies; other:
- * whether another defect is shown.
+ * { head, text, said (read aloud), caption (on paper) } of a design whose prediction applies.
+ * other: whether another defect is shown.
  */
 function foundText(meta, { problem, x, value, usualValue, profiles, evaluator }, other) {
   const gain = Number.isFinite(usualValue)
