@@ -43,7 +43,7 @@ def test_pairs_are_grouped_by_site():
     supercell = CASES["W"][1]
     n = Neighbours(supercell.positions, supercell.cell, 4.4, 0.3)
     np.testing.assert_array_equal(n.i, np.repeat(np.arange(len(supercell)), np.diff(n.offsets)))
-    assert n.i.dtype == n.j.dtype == n.offsets.dtype == np.int64
+    assert n.i.dtype == n.j.dtype == np.int32 and n.offsets.dtype == np.int64
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -467,3 +467,14 @@ def test_kernels_are_compiled_once_and_cached():
 def test_importing_the_package_does_not_import_numba():
     code = "import sys, mlipgen; raise SystemExit('numba' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_exponential_of_the_kernels_is_exact_to_its_last_place():
+    """Of real numbers; also where it ends, and of what is no number."""
+    from mlipgen.potentials._complex import real_exp
+
+    x = np.concatenate([np.linspace(-708, 708, 4001), [0.0, -0.0, 1e-300, -1e-17]])
+    found = np.array([real_exp(v) for v in x])
+    assert np.abs(found / np.exp(x) - 1).max() < 5e-16
+    assert real_exp(-1e4) == real_exp(-np.inf) == 0.0 and real_exp(1e4) == np.inf
+    assert np.isnan(real_exp(np.nan))

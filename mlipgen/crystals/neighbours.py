@@ -5,10 +5,13 @@ far.
 import numpy as np
 from vesin import NeighborList
 
+from ..failures import require_number
 from .cells import thickness
 
 #: Positions beyond this, A, are no longer exact to 1e-8 A.
 FAR = 1e8
+#: Cells thicker than this, in cutoffs, divide by zero in the search for pairs.
+WIDE = 1000
 #: As many pairs take some 10 GB, and no physical configuration has them.
 MANY = 10**8
 
@@ -32,15 +35,17 @@ class Neighbours:
 
     Attributes
     ----------
-    i, j : (n_pairs,)            the pair's site and neighbour
+    i, j : (n_pairs,), int32     the pair's site and neighbour
     offsets : (n_sites + 1,)     pairs of site l are offsets[l]:offsets[l + 1]
     builds : int                 how often the list was built
     """
 
     def __init__(self, positions, cell, cutoff, skin=0.0, pbc=None):
-        self.cell, self.cutoff, self.skin, self.builds = np.array(cell, float), cutoff, skin, 0
+        self.cell, self.builds = np.array(cell, float), 0
+        self.cutoff = require_number("cutoff", cutoff, 1e-3, 1e6, "a positive distance in angstrom")
+        self.skin = require_number("skin", skin, 0.0, 1e6, "in angstrom")
         d = len(self.cell) if self.cell.ndim else 0
-        self.pbc = [True] * d if pbc is None else [bool(p) for p in pbc]
+        self.pbc = [True] * d if pbc is None else [bool(p) for p in np.atleast_1d(pbc)]
         self._refuse_cell(d)
         self._build(self._checked(positions))
 
@@ -51,16 +56,16 @@ class Neighbours:
                 f"the cell has shape {self.cell.shape} and pbc {self.pbc}: give 2 x 2 or 3 x 3 "
                 "numbers, and one periodicity for each direction"
             )
-        if not (1e-3 <= self.cutoff < np.inf and 0 <= self.skin < np.inf):
-            raise ValueError(
-                f"cutoff = {self.cutoff} A, skin = {self.skin} A: give a positive distance and one "
-                "that is not negative"
-            )
         lengths = np.linalg.norm(self.cell, axis=1)
         if not (np.isfinite(self.cell).all() and 0 < lengths.min() and lengths.max() < FAR):
             raise ValueError(f"the cell {self.cell.tolist()} A has a vector without a length")
         if abs(np.linalg.det(self.cell / lengths[:, None])) < 1e-9:
             raise ValueError(f"the cell {self.cell.tolist()} A is flat: it has no volume")
+        if (wide := thickness(self.cell).max()) > WIDE * (self.cutoff + self.skin):
+            raise ValueError(
+                f"the cell is {wide:.3g} A thick, more than {WIDE} cutoffs: take a smaller one, in "
+                "open directions (pbc=False) too"
+            )
 
     def _checked(self, positions):
         """Positions as an array that the compiled loops may index."""
@@ -94,10 +99,10 @@ class Neighbours:
         )
         # vesin orders by half pairs; kernels want one run of pairs a site
         order = np.argsort(i, kind="stable")
-        i, j = i[order].astype(np.int64), j[order].astype(np.int64)
-        shift = np.ascontiguousarray(S[order, :d] @ self.cell)
-        _refuse_coincidence(positions, i, j, shift)
-        self.i, self.j, self.shift = i, j, shift
+        i, j = i[order].astype(np.int32), j[order].astype(np.int32)
+        image, images = _images(S[order, :d], self.cell)
+        _refuse_coincidence(positions, i, j, image, images)
+        self.i, self.j, self._image, self._images = i, j, image, images
         self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(
             np.int64
         )
@@ -137,15 +142,14 @@ class Neighbours:
         first, last, _ = sites.indices(len(self.built_at))
         offsets = self.offsets[first : last + 1]
         pairs = slice(offsets[0], offsets[-1])
-        R = gather_vectors(
-            np.ascontiguousarray(positions, float), self.i[pairs], self.j[pairs], self.shift[pairs]
-        )
-        return R, offsets - offsets[0], pairs
+        x = np.ascontiguousarray(positions, float)
+        i, j, image = self.i[pairs], self.j[pairs], self._image[pairs]
+        return gather_vectors(x, i, j, image, self._images), offsets - offsets[0], pairs
 
     def differences(self, u: np.ndarray) -> np.ndarray:
         """Finite differences u_j - u_i of a site function of any trailing shape."""
-        if len(u) != len(self.built_at):
-            raise ValueError(f"{len(u)} values for {len(self.built_at)} sites")
+        if np.shape(u)[:1] != self.built_at.shape[:1]:
+            raise ValueError(f"values of shape {np.shape(u)} for {len(self.built_at)} sites")
         return u[self.j] - u[self.i]
 
     def divergence(
@@ -159,8 +163,8 @@ class Neighbours:
         """
         from ._scatter import add_outflow
 
-        if len(G) != len(self.i[pairs]):
-            raise ValueError(f"{len(G)} gradients for {len(self.i[pairs])} pairs")
+        if np.shape(G)[:1] != self.i[pairs].shape:
+            raise ValueError(f"gradients of shape {np.shape(G)} for {len(self.i[pairs])} pairs")
         n, m = len(self.built_at), int(np.prod(G.shape[1:]))
         out = np.zeros((n,) + G.shape[1:], G.dtype) if out is None else out
         add_outflow(
@@ -172,9 +176,22 @@ class Neighbours:
         return out
 
 
-def _refuse_coincidence(positions, i, j, shift):
+def _images(S, cell):
+    """For cell shifts S (n_pairs, d), integers: the number of each pair's image, and the lattice
+    vectors (n_images, d), A, of all images; together a tenth of a vector for each pair.
+    """
+    low = S.min(axis=0, initial=0)
+    span = S.max(axis=0, initial=0) - low + 1
+    every = np.stack(np.unravel_index(np.arange(np.prod(span)), span), axis=1) + low
+    number = np.ravel_multi_index(tuple((S - low).T), span).astype(np.int32)
+    return number, np.ascontiguousarray(every @ cell)
+
+
+def _refuse_coincidence(positions, i, j, image, images):
     """Two atoms at one place have no neighbour vector."""
-    gap = positions[j] - positions[i] + shift
+    from ._scatter import gather_vectors
+
+    gap = gather_vectors(positions, i, j, image, images)
     same = np.flatnonzero((gap**2).sum(axis=1) < 1e-12)
     if len(same):
         a, b = int(i[same[0]]), int(j[same[0]])

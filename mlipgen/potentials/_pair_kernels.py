@@ -13,10 +13,12 @@ import numpy as np
 from numba import prange
 
 from ..crystals._compiled import njit
-from ._complex import _exp, _inverse, _root, smoothstep
+from ._complex import FLAT, _exp, _inverse, _root, smoothstep
+
+BLOCK = 32  # sites of embedded atoms worked on together: long loops over pairs, and enough of them
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, nogil=True, **FLAT)
 def zhou_radial(r, par):
     """Pair energy phi, density f of Zhou et al. (2004), both faded, and their derivatives: phi,
     phi', f, f'.
@@ -45,12 +47,12 @@ def zhou_radial(r, par):
     dphi = d_repulsion - par[6] * dg
     f = par[7] * g
     df = par[7] * dg
-    # Without a branch, which processors guess wrong for many pairs: before the fade s = 1 and ds =
-    # 0 exactly.
+    # Without a branch, so that a loop over pairs works on several at a time: before the fade s = 1,
+    # beyond it s = 0, and ds = 0 exactly.
     width = 1.0 / (par[9] - par[8])
     t = (par[9] - r) * width
-    if t.real > 1.0:
-        t = 1.0 + 0.0 * t
+    t = 1.0 + 0.0 * t if t.real > 1.0 else t
+    t = 0.0 * t if t.real < 0.0 else t
     s, ds = smoothstep(t)
     dphi = dphi * s - phi * ds * width
     df = df * s - f * ds * width
@@ -103,7 +105,7 @@ def zhou_embedding(rho, par):
     return F, dF
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, **FLAT)
 def toy_radial(r, par):
     """Morse pair energy D (m^2 - 2 m), m = exp(-a (r-1)), and density exp(-b (r-1)), faded; par =
     (D, a, b, r_on, r_off).
@@ -132,6 +134,34 @@ def toy_embedding(rho, par):
     return -par[0] * (root - math.sqrt(par[1])), -0.5 * par[0] * _inverse(root)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def pair_distances(R, longest, r):
+    """|R_p| into r, for those beyond `longest` just that: powers of their distance may overflow."""
+    farthest = longest * longest
+    for p in range(R.shape[0]):
+        r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1]
+        if R.shape[1] == 3:
+            r2 += R[p, 2] * R[p, 2]
+        r[p] = _root(farthest + 0.0 * r2 if r2.real > farthest else r2)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def pair_functions(toy, r, par, phi, dphi, f, df):
+    """phi, phi' / r, f and f' / r of every pair."""
+    if toy:
+        for p in range(len(r)):
+            phi[p], dp, f[p], d = toy_radial(r[p], par)
+            inverse = _inverse(r[p])
+            dphi[p] = dp * inverse
+            df[p] = d * inverse
+    else:
+        for p in range(len(r)):
+            phi[p], dp, f[p], d = zhou_radial(r[p], par)
+            inverse = _inverse(r[p])
+            dphi[p] = dp * inverse
+            df[p] = d * inverse
+
+
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract"})
 def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
     """Embedded-atom site energies into V, gradients into G; functions of Zhou et al., or of the
@@ -141,31 +171,37 @@ def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
     close over them.
     """
     d = R.shape[1]
-    for i in prange(len(offsets) - 1):
-        energy = V[i] * 0.0
-        rho = V[i] * 0.0
-        # First the radial derivatives, parked in the (unused) rows of G until F'(rho) is known.
-        for p in range(offsets[i], offsets[i + 1]):
-            r2 = R[p, 0] * R[p, 0]
-            for c in range(1, d):
-                r2 += R[p, c] * R[p, c]
-            if r2.real < cutoff * cutoff:
-                r = _root(r2)
-                phi, dphi, f, df = toy_radial(r, radial_par) if toy else zhou_radial(r, radial_par)
-                inverse = _inverse(r)
-                energy += 0.5 * phi
-                rho += f
-                G[p, 0] = 0.5 * dphi * inverse
-                G[p, 1] = df * inverse
-            else:
-                G[p, 0] = 0.0
-                G[p, 1] = 0.0
-        F, dF = toy_embedding(rho, embedding_par) if toy else zhou_embedding(rho, embedding_par)
-        V[i] = energy + F
-        for p in range(offsets[i], offsets[i + 1]):
-            scale = G[p, 0] + dF * G[p, 1]
-            for c in range(d):
-                G[p, c] = scale * R[p, c]
+    r = np.empty(R.shape[0], R.dtype)
+    phi = np.empty(R.shape[0], R.dtype)
+    dphi = np.empty(R.shape[0], R.dtype)
+    f = np.empty(R.shape[0], R.dtype)
+    df = np.empty(R.shape[0], R.dtype)
+    sites = len(offsets) - 1
+    for block in prange((sites + BLOCK - 1) // BLOCK):
+        first, last = block * BLOCK, min(sites, (block + 1) * BLOCK)
+        begin, end = offsets[first], offsets[last]
+        pair_distances(R[begin:end], cutoff, r[begin:end])
+        pair_functions(
+            toy,
+            r[begin:end],
+            radial_par,
+            phi[begin:end],
+            dphi[begin:end],
+            f[begin:end],
+            df[begin:end],
+        )
+        for i in range(first, last):
+            energy = V[i] * 0.0
+            rho = V[i] * 0.0
+            for p in range(offsets[i], offsets[i + 1]):
+                energy += phi[p]
+                rho += f[p]
+            F, dF = toy_embedding(rho, embedding_par) if toy else zhou_embedding(rho, embedding_par)
+            V[i] = 0.5 * energy + F
+            for p in range(offsets[i], offsets[i + 1]):
+                scale = 0.5 * dphi[p] + dF * df[p]
+                for c in range(d):
+                    G[p, c] = scale * R[p, c]
 
 
 @njit(cache=True, nogil=True)
