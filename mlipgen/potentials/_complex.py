@@ -5,6 +5,7 @@ the rest of a pair.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -15,7 +16,7 @@ from ..crystals._compiled import njit
 
 # Put into the loop that calls them, and without error branches: only then are several pairs worked
 # on at a time.
-FLAT = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
+FLAT: Any = {"forceinline": True, "error_model": "numpy", "fastmath": {"contract"}}
 
 
 def _inverse(z):
