@@ -38,7 +38,8 @@ class Reference:
     ----------
     potential : SitePotential, or another model with a landscape
     defect : Defect                  on the large test domain
-    tolerance : float, eV/A          of the relaxation; no less than five times a calculator's noise
+    tolerance : float, eV/A          of the relaxation; no less than 20 times a calculator's noise:
+                                     the largest force on many atoms alone is five times a component
     start : (n, d), A                where the relaxation starts; default the defect's sites
     saddle : str                     "follow": leave saddle points on the way, see `relax`
 
@@ -57,7 +58,7 @@ class Reference:
     def __init__(self, potential, defect, tolerance=1e-10, start=None, saddle="ignore"):
         self.potential, self.defect = potential, defect
         if isinstance(potential, CalculatorModel):
-            tolerance = max(tolerance, 5 * potential.noise.force)
+            tolerance = max(tolerance, 20 * potential.noise.force)
         self.green = LatticeGreen(potential, defect.homogeneous)
         self.preconditioner = self.green.for_defect(defect)
         self.equilibrium = relax(
