@@ -62,7 +62,7 @@ def require_number(name: str, value: Any, low: float, high: float, fix: str = ""
     ValueError      naming the value, the bounds and the fix
     """
     try:
-        number = float(value) if not isinstance(value, (str, bytes)) else float("nan")
+        number = float(value) if not _text_or_array(value) else float("nan")
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not (low <= number <= high and abs(number) < float("inf")):
@@ -75,7 +75,7 @@ def require_number(name: str, value: Any, low: float, high: float, fix: str = ""
 def require_whole(name: str, value: Any, low: int, high: float, fix: str = "") -> int:
     """`value` as an int if it is a whole number between `low` and `high`; else ValueError."""
     try:
-        number = int(value) if not isinstance(value, (str, bytes)) else None
+        number = int(value) if not _text_or_array(value) else None
     except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or number != value or not low <= number <= high:
@@ -83,6 +83,10 @@ def require_whole(name: str, value: Any, low: int, high: float, fix: str = "") -
             f"{name}={_shown(value)}: give an integer{_between(low, high)}{fix and '; ' + fix}"
         )
     return number
+
+
+def _text_or_array(value):
+    return isinstance(value, (str, bytes)) or type(value).__name__ == "ndarray"
 
 
 def _between(low, high):

@@ -175,6 +175,8 @@ DEFECTS: dict[str, Callable[[Supercell], Defect]] = {
 
 def build_defect(name: str, supercell: Supercell) -> Defect:
     """Defect by name; see `DEFECTS`."""
+    if not isinstance(name, str):
+        raise ValueError(f"defect {name!r} is unknown; choose one of {', '.join(DEFECTS)}")
     if supercell.crystal.dimension == 2 and name.startswith("dumbbell-"):
         return dumbbell(supercell, name.split("-")[1])
     if name not in DEFECTS:

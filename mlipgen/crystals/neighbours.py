@@ -10,7 +10,7 @@ from .cells import thickness
 
 #: Positions beyond this, A, are no longer exact to 1e-8 A.
 FAR = 1e8
-#: Cells thicker than this, in cutoffs, divide by zero in the search for pairs.
+#: The search for pairs divides by zero, or takes very long, in cells thicker than this in cutoffs.
 WIDE = 1000
 #: As many pairs take some 10 GB, and no physical configuration has them.
 MANY = 10**8
@@ -61,10 +61,12 @@ class Neighbours:
             raise ValueError(f"the cell {self.cell.tolist()} A has a vector without a length")
         if abs(np.linalg.det(self.cell / lengths[:, None])) < 1e-9:
             raise ValueError(f"the cell {self.cell.tolist()} A is flat: it has no volume")
-        if (wide := thickness(self.cell).max()) > WIDE * (self.cutoff + self.skin):
+        wide = thickness(self.cell)
+        boxes = np.maximum(1.0, wide / (self.cutoff + self.skin))
+        if boxes.max() > WIDE or boxes.prod() > WIDE**3 / 100:
             raise ValueError(
-                f"the cell is {wide:.3g} A thick, more than {WIDE} cutoffs: take a smaller one, in "
-                "open directions (pbc=False) too"
+                f"the cell is {wide.max():.3g} A thick, too large for a cutoff of {self.cutoff:g}: "
+                "take a smaller one, in open directions (pbc=False) too"
             )
 
     def _checked(self, positions):
@@ -83,7 +85,7 @@ class Neighbours:
             )
         periodic = thickness(self.cell)[np.array(self.pbc)]
         images = np.prod(np.maximum(1.0, 2 * (self.cutoff + self.skin) / periodic))
-        if images > 1000 and 0.5 * images * len(positions) ** 2 > MANY:
+        if images > 1000 and images * max(1, len(positions)) ** 2 > MANY:
             raise ValueError(
                 f"{len(positions)} atoms in a cell {periodic.min():.3g} A thick have more than "
                 f"{MANY:,} pairs within {self.cutoff:g} A: give lengths in angstrom"

@@ -69,6 +69,11 @@ class Study:
     def __post_init__(self):
         _check_lists(self)
         _check_numbers(self)
+        for name in ("count", "seed", "pair"):  # numpy's integers have no JSON
+            object.__setattr__(self, name, int(getattr(self, name)))
+        for name in ("cells", "degrees"):
+            object.__setattr__(self, name, tuple(map(_plain, getattr(self, name))))
+        object.__setattr__(self, "test_cell", _plain(self.test_cell))
         largest = max(self.cells, key=_volume)
         if any(n > m for n, m in zip(_sizes(largest), _sizes(self.test_cell))):
             raise ValueError(
@@ -157,6 +162,11 @@ def _fingerprint(potential):
     return f"{type(potential).__name__} {potential.cutoff:g} {digest.hexdigest()[:16]}"
 
 
+def _plain(n):
+    """An integer, or a tuple of them, as Python's."""
+    return tuple(map(int, n)) if isinstance(n, (tuple, list)) else int(n)
+
+
 def _check_lists(study):
     for name in ("cells", "observations", "degrees"):
         if not isinstance(getattr(study, name), (tuple, list)):
@@ -178,7 +188,9 @@ def _check_lists(study):
 def _check_numbers(study):
     if study.potential is None:
         reference_potential(study.crystal)
-    if study.defect not in DEFECTS and not str(study.defect).startswith("dumbbell-"):
+    if not isinstance(study.defect, str) or not (
+        study.defect in DEFECTS or study.defect.startswith("dumbbell-")
+    ):
         raise ValueError(f"defect {study.defect!r} is unknown; choose one of {', '.join(DEFECTS)}")
     require_whole("count", study.count, 1, 1_000_000, "training configurations of a cell")
     require_whole("seed", study.seed, 0, np.inf, "of the rattled configurations")

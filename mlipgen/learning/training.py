@@ -85,7 +85,7 @@ def strains(dimension: int, sizes: Sequence[float] = (0.005, 0.02)) -> list[np.n
     if dimension not in (2, 3):
         raise ValueError(f"dimension={dimension!r}: strains are of two or three dimensions")
     out = [np.eye(dimension)]
-    for size in sizes:
+    for size in np.atleast_1d(sizes):
         require_number("size", size, -0.5, 0.5, "a small strain")
         for i in range(dimension):
             for j in range(dimension):

@@ -241,12 +241,13 @@ class LinearACE(SitePotential):
         theta = data["theta"]
         if not isinstance(theta, list) or not all(type(x) in (int, float) for x in theta):
             raise ValueError("theta is no list of numbers")
-        degree, order, pair = (data[k] for k in ("degree", "order", "pair"))
-        if all(type(x) is int and 0 < x < 1000 for x in (degree, order, pair)):
-            most = count_functions(degree, min(order, 3), pair)
-            if len(theta) > most:  # before a basis is built
+        shape = [data["degree"], data["order"], data["pair"], data.get("dimension", 3)]
+        if all(type(x) is int and 0 < x < 1000 for x in shape) and shape[1] <= 3:
+            most = count_functions(*shape[:3])  # before a basis is built
+            if most > MANY or len(_functions(*shape)) != len(theta):
                 raise ValueError(
-                    f"{len(theta)} coefficients, but a basis of degree {degree} has at most {most}"
+                    f"theta has shape ({len(theta)},): a basis of degree {shape[0]}, order "
+                    f"{shape[1]} and pair {shape[2]} has another number of functions"
                 )
         return cls(ACEBasis.from_dict(data), theta, data["symbol"], data["offset"], **own)
 

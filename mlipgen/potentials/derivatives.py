@@ -69,6 +69,9 @@ def site_hessian(model: SiteModel, R: np.ndarray) -> np.ndarray:
     """Second derivatives of one site energy, shape (n, d, n, d, ...), eV/A^2, at the neighbour
     vectors R (n, d).
     """
+    R = np.asarray(R)
+    if R.ndim != 2:
+        raise ValueError(f"R has shape {R.shape}: give the neighbour vectors (n, d) of one site")
     n, d = R.shape
     # one copy of the site for each direction
     copies = np.repeat(R[None], n * d, axis=0).astype(complex)

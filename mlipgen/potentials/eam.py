@@ -49,7 +49,7 @@ class EAM(SitePotential):
 
     def __init__(self, symbol, fade=None):
         table = _read_table()
-        if symbol not in table:
+        if not isinstance(symbol, str) or symbol not in table:
             raise ValueError(f"no EAM parameters for {symbol!r}; choose one of {', '.join(table)}")
         row = table[symbol]
         p = {key: float(value) for key, value in row.items() if key not in ("symbol", "structure")}

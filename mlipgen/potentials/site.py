@@ -89,6 +89,8 @@ def checked_pairs(
     R = np.ascontiguousarray(R, dtype=np.complex128 if np.iscomplexobj(R) else np.float64)
     given, offsets = offsets, np.asarray(offsets)
     if offsets.dtype.kind not in "iu":
+        if offsets.dtype.kind not in "fb":
+            raise ValueError(f"offsets must be integers; got {given!r}")
         with np.errstate(invalid="ignore"):
             whole = np.asarray(offsets, float).astype(np.int64)
         if (whole != offsets).any():

@@ -37,7 +37,7 @@ class Toy2D(SitePotential):
 
     def __init__(self, fade=(1.5, 2.3), D=0.5, a=5.0, b=3.0, c=1.0, rho_0=0.1):
         for name, value in {"D": D, "a": a, "b": b, "c": c, "rho_0": rho_0}.items():
-            require_number(name, value, -1e6, 1e6)
+            require_number(name, value, -100.0, 100.0)
         if not rho_0 > 0:
             raise ValueError(
                 f"rho_0={rho_0} must be positive: it keeps the embedding smooth at an isolated atom"

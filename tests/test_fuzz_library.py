@@ -1,0 +1,285 @@
+"""Public functions with whatever may be put in: an error in words, or a number that is right.
+
+Each input costs microseconds; the kernels are reached with arrays of any shape, so that an index
+that is not checked would end this process.
+"""
+
+import warnings
+
+import numpy as np
+import pytest
+from ase.neighborlist import primitive_neighbor_list
+from fuzzing import arrays, finite, inputs, junk, numbers, refusal
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlipgen.crystals import (
+    STRUCTURES,
+    Crystal,
+    Neighbours,
+    Supercell,
+    as_atoms,
+    build_defect,
+    dumbbell,
+    minimum_image,
+    require_thickness,
+    thickness,
+    translated,
+    vacancy,
+)
+from mlipgen.equilibrium import EnergyNorm, LatticeGreen, relax
+from mlipgen.experiments.census import CensusStudy
+from mlipgen.experiments.forecast_census import ForecastStudy
+from mlipgen.experiments.study import Study
+from mlipgen.failures import NoEquilibrium
+from mlipgen.learning import (
+    Configuration,
+    Energy,
+    Forces,
+    Virial,
+    assemble,
+    fit_blocks,
+    parse_kinds,
+    strains,
+    training_set,
+)
+from mlipgen.potentials import (
+    EAM,
+    ACEBasis,
+    LinearACE,
+    StillingerWeber,
+    Toy2D,
+    energies_and_forces,
+    hessian_vector,
+    load_potential,
+    site_hessian,
+)
+from mlipgen.rates import observed_rate
+
+W = EAM("W")
+CRYSTAL = Crystal("W", "bcc", 3.165)
+CELL = Supercell(CRYSTAL, 3)
+HOLE = vacancy(CELL)
+LIST = Neighbours(CELL.positions, CELL.cell, W.cutoff)
+BASIS = ACEBasis(4.4, 3, 3, 2.74)
+MODEL = LinearACE(BASIS, np.linspace(-1, 1, len(BASIS)), "W")
+GREEN = LatticeGreen(W, CELL)
+BLOCKS = assemble(
+    [kind(Configuration(HOLE.positions, HOLE.cell, CRYSTAL)) for kind in (Energy, Forces)], BASIS, W
+)
+RELAXED = relax(W, HOLE, green=GREEN, tolerance=1e-3, saddle="ignore")
+POTENTIALS = (W, StillingerWeber("Si"), Toy2D(), BASIS, MODEL)
+
+
+def capped(x, most):
+    """No more than what is legal and quick."""
+    return min(x, most) if isinstance(x, (int, float)) else x
+
+
+def crystal(**change):
+    c = Crystal(**{**dict(symbol="Mg", structure="hcp", a=3.2, c=5.1), **change})
+    finite(c.cell, c.basis, c.shells)
+    assert abs(np.linalg.det(c.cell)) > 0
+
+
+def ace(**change):
+    given = {**dict(cutoff=4.4, degree=3, order=3, r0=2.7, dimension=3, pair=1), **change}
+    if not (isinstance(given["degree"], int) and 9 < given["degree"] < 30):  # legal, and takes long
+        basis = ACEBasis(**given)
+        finite(*basis.sites(np.full((1, basis.dimension), 1.5), [0, 1]))
+
+
+def linear(**change):
+    model = LinearACE(BASIS, **{**dict(theta=np.ones(len(BASIS)), symbol="W"), **change})
+    finite(*model.sites(np.full((2, 3), 1.5), [0, 2]))
+
+
+def near(potential):
+    d = potential.dimension
+    finite(*potential.sites(1.1 * potential.a0_guess * np.eye(d), [0, d]))
+
+
+def study(kind=Study, **change):
+    made = kind(**change)
+    assert made.key and made.grid() and made.largest
+
+
+def evaluated(positions=HOLE.positions, cell=HOLE.cell):
+    finite(*Configuration(positions, cell, CRYSTAL).evaluate(W))
+
+
+def relaxed(**change):
+    known = {"start": RELAXED.positions, "tolerance": 1e-2, "saddle": "ignore", "green": GREEN}
+    found = relax(W, HOLE, **{**known, **change})
+    finite(found.positions, found.site_energies)
+    assert found.max_force <= found.tolerance
+
+
+def fitted(**change):
+    found = fit_blocks(BLOCKS, BASIS, **{**dict(observations="EF"), **change}, potential=W,
+                       crystal=CRYSTAL)  # fmt: skip
+    finite(found.model.theta)
+
+
+def listed(positions=CELL.positions, cell=CELL.cell, cutoff=4.4, skin=0.0, pbc=None):
+    pairs = Neighbours(positions, cell, cutoff, skin, pbc)
+    assert len(pairs.i) == pairs.offsets[-1]
+    finite(pairs.vectors(positions))
+
+
+def trained(**change):
+    near = {"defect": "vacancy", "cells": 3, "count": 1, "saddle": "ignore", **change}
+    # a relaxation costs too much here: what is checked before it is what counts
+    if near["cells"] == 3 and near["defect"] in ("vacancy", "divacancy"):
+        near["cells"] = 2  # thinner than two cutoffs
+    assert training_set(W, CRYSTAL, **near)
+
+
+#: What is called with one value.
+CALLS = {
+    "crystal symbol": lambda x: crystal(symbol=x),
+    "crystal structure": lambda x: crystal(structure=x),
+    "crystal a": lambda x: crystal(a=x),
+    "crystal c": lambda x: crystal(c=x),
+    "stencil": lambda x: finite(CRYSTAL.stencil(capped(x, 40.0))[0]),
+    "stencil sites": lambda x: finite(CRYSTAL.stencil(4.4, x)[0]),
+    "locate": lambda x: CRYSTAL.locate(x),
+    "equilibrium near": lambda x: Crystal.equilibrium(W, "bcc", x),
+    "equilibrium within": lambda x: Crystal.equilibrium(W, "bcc", 3.17, x),
+    "supercell": lambda x: Supercell(CRYSTAL, x),
+    "defect": lambda x: build_defect(str(x), CELL),
+    "dumbbell": lambda x: dumbbell(CELL, x),
+    "separation": lambda x: finite(dumbbell(CELL, "111", x).positions),
+    "translated": lambda x: translated(CELL, np.asarray(x, float)),
+    "thickness": lambda x: finite(thickness(x)),
+    "thick": lambda x: require_thickness(CELL.cell, x),
+    "image": lambda x: finite(minimum_image(x, CELL.cell)),
+    "positions": lambda x: listed(positions=x),
+    "cell": lambda x: listed(cell=x),
+    "cutoff": lambda x: listed(cutoff=capped(x, 9.0)),
+    "skin": lambda x: listed(skin=capped(x, 5.0)),
+    "pbc": lambda x: listed(pbc=x),
+    "vectors": lambda x: finite(LIST.vectors(x)),
+    "piece": lambda x: finite(LIST.piece(x)[0]),
+    "differences": lambda x: LIST.differences(x),
+    "divergence": lambda x: LIST.divergence(x),
+    "forces": lambda x: finite(*energies_and_forces(W, LIST, x)),
+    "Hessian": lambda x: finite(hessian_vector(W, LIST, CELL.positions, x)),
+    "site Hessian": lambda x: site_hessian(W, x),
+    "EAM": lambda x: EAM(x),
+    "EAM fade": lambda x: near(EAM("W", x)),
+    "SW": lambda x: near(StillingerWeber(x)),
+    **{
+        f"SW {k}": lambda x, k=k: near(StillingerWeber(**{k: x}))
+        for k in ("epsilon", "sigma", "a", "lam", "gamma", "cos0", "A", "B", "p", "q")
+    },
+    **{
+        f"toy {k}": lambda x, k=k: near(Toy2D(**{k: x}))
+        for k in ("fade", "D", "a", "b", "c", "rho_0")
+    },
+    **{
+        f"ACE {k}": lambda x, k=k: ace(**{k: x})
+        for k in ("cutoff", "degree", "order", "r0", "dimension", "pair")
+    },
+    "subset": lambda x: BASIS.subset(x),
+    **{
+        f"fitted {k}": lambda x, k=k: linear(**{k: x})
+        for k in ("theta", "symbol", "offset", "structure", "a0_guess")
+    },
+    "name": lambda x: load_potential(x, "W"),
+    "element": lambda x: load_potential("EAM:W", x),
+    "kinds": lambda x: parse_kinds(x),
+    "strains": lambda x: finite(*strains(3, x)),
+    "rate sizes": lambda x: finite(observed_rate(x, [1, 2, 4])[0]),
+    "rate errors": lambda x: finite(observed_rate([1, 2, 4], x)[0]),
+    "virial": lambda x: Virial(CRYSTAL, x).observe(W),
+    "configuration": lambda x: evaluated(positions=x),
+    "its cell": lambda x: evaluated(cell=x),
+    **{
+        f"relax {k}": lambda x, k=k: relaxed(**{k: x})
+        for k in ("start", "tolerance", "max_evaluations", "max_move", "memory", "saddle")
+    },
+    **{
+        f"fit {k}": lambda x, k=k: fitted(**{k: x})
+        for k in ("observations", "ridge", "weights", "degree")
+    },
+    **{
+        f"training {k}": lambda x, k=k: trained(**{k: x})
+        for k in ("defect", "count", "seed", "rattle", "saddle")
+    },
+    **{
+        f"study {k}": lambda x, k=k: study(**{k: x})
+        for k in (
+            "crystal", "defect", "cells", "observations", "degrees", "test_cell", "count", "seed",
+            "ridge", "weights", "pair", "cutoff", "saddle",
+        )
+    },
+    "census": lambda x: study(CensusStudy, cells=x),
+    "forecast": lambda x: study(ForecastStudy, test_cell=x),
+    "norm": lambda x: EnergyNorm(RELAXED)(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+@inputs(70)
+@given(value=st.one_of(numbers, junk))
+def test_any_value(name, value):
+    with refusal(value, also=(NoEquilibrium,)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        CALLS[name](value)
+
+
+@pytest.mark.parametrize("potential", POTENTIALS, ids=lambda p: type(p).__name__)
+@inputs(200)
+@given(
+    R=st.one_of(arrays, junk),
+    offsets=st.one_of(st.lists(st.integers(-3, 6), max_size=5), arrays, junk),
+)
+def test_kernels_are_reached_by_checked_indices_only(potential, R, offsets):
+    with refusal("", also=()):
+        V, G = potential.sites(R, offsets)
+        assert len(V) == len(offsets) - 1 and G.shape[: np.ndim(R)] == np.shape(R)
+
+
+@inputs(150)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(0, 6),
+    size=st.sampled_from([0.3, 1.0, 3.0, 6.0, 20.0, 200.0, 1e5]),
+    skew=st.floats(-1, 1),
+    pbc=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    cutoff=st.sampled_from([0.5, 2.0, 4.4]),
+    away=st.sampled_from([0.0, 0.0, 10.0, 1e3]),
+)
+def test_pairs_of_any_cell_are_ases(seed, n, size, skew, pbc, cutoff, away):
+    """Thin, skew, huge and open cells, atoms far outside."""
+    rng = np.random.default_rng(seed)
+    cell = size * (np.eye(3) + skew * rng.uniform(-0.5, 0.5, (3, 3)))
+    x = rng.uniform(-1, 2, (n, 3)) * size + away * rng.normal(size=3)
+    with refusal():
+        pairs = Neighbours(x, cell, cutoff, 0.0, pbc)
+        if n and 3.0 <= size <= 20.0 and away <= 10.0 and thickness(cell).min() > 1.0:
+            i, D = primitive_neighbor_list("iD", pbc, cell, x, cutoff)
+            assert len(i) == len(pairs.i)
+            own = np.sort(np.linalg.norm(pairs.vectors(x), axis=1))
+            np.testing.assert_allclose(own, np.sort(np.linalg.norm(D, axis=1)), atol=1e-7)
+
+
+@inputs(200)
+@given(
+    structure=st.sampled_from(STRUCTURES),
+    a=st.floats(0.2, 15),
+    cells=st.lists(st.integers(1, 3), min_size=2, max_size=3),
+    shift=arrays,
+)
+def test_crystals_of_any_size_are_themselves(structure, a, cells, shift):
+    """A supercell of a legal crystal holds its atoms, at their places."""
+    with refusal():
+        c = Crystal("W", structure, a)
+        cell = Supercell(c, tuple(cells))
+        assert len(cell) == len(cell.positions) == np.prod(cells) * len(c.basis)
+        where, k = c.locate(cell.positions)
+        np.testing.assert_allclose(where @ c.cell + c.basis[k], cell.positions, atol=1e-8)
+        assert len(as_atoms("W", cell.positions, cell.cell)) == len(cell)
+        if shift.ndim == 1 and len(shift) == c.dimension:
+            translated(cell, shift)
