@@ -12,10 +12,13 @@ const LEGEND = {
   gone: '<path d="M7,2L15,10M7,10L15,2" class="mx-lost measured"/>',
 };
 
+const EMPTY = "Nothing is drawn yet";
+
 /** A figure with a caption, a legend and an empty SVG. */
 function figure(caption) {
   const svg = document.createElementNS(SVG_NS, "svg");
   svg.setAttribute("role", "img");
+  svg.setAttribute("aria-label", EMPTY); // a chart says what it shows
   const list = h("ul", { class: "mx-legend" });
   const plot = h("div", { class: "mx-plot" }, svg);
   const node = h("figure", { class: "mx-figure" }, h("figcaption", {}, ...caption), list, plot);

@@ -76,7 +76,11 @@ class DesignerView {
         ),
         more,
       ),
-      h("div", { class: "ld-weights" }, this.tables.weightTable),
+      h(
+        "div",
+        { class: "ld-weights", role: "group", tabindex: 0, "aria-label": "Weights found" },
+        this.tables.weightTable,
+      ),
       this.details,
       this.settings.node,
       this.print,
@@ -154,7 +158,10 @@ class DesignerView {
     this.tables.weights.replaceChildren();
     this.print.textContent = "";
     this.showExport();
-    for (const { svg } of [this.tradeoff, this.flatness, this.budget]) svg.replaceChildren();
+    for (const { svg } of [this.tradeoff, this.flatness, this.budget]) {
+      svg.replaceChildren();
+      svg.setAttribute("aria-label", EMPTY);
+    }
   }
 
   async search(run) {
