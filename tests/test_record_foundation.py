@@ -1,4 +1,6 @@
-"""The recorder of foundation models' labels, with a cheap calculator in the place of the model."""
+"""The recorder of foundation models' labels, with a cheap calculator in the place of the model; and
+what was recorded of one as the reference of a fit.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -10,16 +12,27 @@ from ase.calculators.calculator import all_changes
 from ase.calculators.emt import EMT
 from ase.io import read, write
 
-SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "record_foundation.py"
+from mlipgen.crystals import Crystal
+from mlipgen.generalisation.assess import Assessment
+from mlipgen.generalisation.forecast import forecast
+from mlipgen.potentials import CalculatorModel
+from mlipgen.potentials.files import load_model
+from mlipgen.potentials.recorded import RecordedCalculator
+
+ROOT = Path(__file__).resolve().parents[1]
 ORIGIN = {"model": "emt", "level": "none, at all", "dtype": "float64", "versions": "ase 3, numpy 2"}
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("record_foundation", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return loaded("record_foundation")
 
 
 @pytest.fixture
@@ -102,3 +115,31 @@ def test_a_label_that_is_not_finite_ends_it_and_nothing_is_lost(script, folder):
 def test_a_folder_without_structures(script, tmp_path):
     with pytest.raises(SystemExit, match=r"holds no \.xyz or \.extxyz file"):
         list(script.structures(tmp_path))
+
+
+@pytest.mark.slow
+def test_the_recorded_forecast_is_found_again_from_its_labels():
+    """Without the foundation model: the fit relaxed, the labels read, the same numbers."""
+    script, data = loaded("assess_foundation"), ROOT / "book" / "data"
+    report = Assessment.load(data / "sevennet_assessment.json")
+    main = report.defects[0].main
+    crystal = Crystal("W", "bcc", *report.reference.lattice)
+    labels = CalculatorModel(
+        RecordedCalculator(data / "sevennet_labels.xyz"), "W", "bcc", crystal.a, step=script.STEP
+    )
+    found = forecast(
+        load_model(data / "sevennet_fit.json"),
+        labels,
+        crystal,
+        "vacancy",
+        script.DOMAIN,
+        script.CHECKS,
+    )
+    assert [step.atoms for step in found.steps] == [step.atoms for step in main.steps]
+    for step, then in zip(found.steps, main.steps, strict=True):
+        assert step.geometry == pytest.approx(then.geometry, rel=1e-3)
+        assert step.energy == pytest.approx(then.energy, abs=1e-5)
+        assert step.kappa == pytest.approx(then.kappa, rel=0.02)
+    assert bool(found.verdict) == main.applies
+    # nothing of the size of the domain is among the labels
+    assert max(map(len, read(data / "sevennet_labels.xyz", ":"))) < found.atoms
