@@ -5,9 +5,12 @@
   "use strict";
   // What the theme writes into the page as scripts and handlers (book/_tools/harden.py).
   const { pagename } = document.documentElement.dataset;
-  if (pagename && typeof DOCUMENTATION_OPTIONS === "object") DOCUMENTATION_OPTIONS.pagename = pagename;
+  if (pagename && typeof DOCUMENTATION_OPTIONS === "object")
+    DOCUMENTATION_OPTIONS.pagename = pagename;
   const DOES = { print: () => window.print(), fullscreen: () => window.toggleFullScreen() };
-  document.addEventListener("click", (e) => DOES[e.target.closest("[data-does]")?.dataset.does]?.());
+  document.addEventListener("click", (e) =>
+    DOES[e.target.closest("[data-does]")?.dataset.does]?.(),
+  );
 })();
 // The section that is being read, marked in the page's contents.  (Bootstrap's own marking, which
 // the build takes away, loses sections of more than a few screens.)

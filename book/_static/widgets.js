@@ -33,7 +33,8 @@
   function read(script) {
     const text = script?.textContent;
     if (!text) throw new Error("its data are missing from the page");
-    if (String(sum(text)) !== script.dataset.sum) throw new Error("its data in the page are damaged");
+    if (String(sum(text)) !== script.dataset.sum)
+      throw new Error("its data in the page are damaged");
     return JSON.parse(text);
   }
 
@@ -86,7 +87,10 @@
   /** Jupyter's scripts: they show the views of a state block by themselves. */
   function jupyter() {
     const names = ["js/require.js", "widgets-local.js", "js/embed-amd.js"];
-    fetched ??= names.reduce((before, name) => before.then(() => fetchScript(name)), Promise.resolve());
+    fetched ??= names.reduce(
+      (before, name) => before.then(() => fetchScript(name)),
+      Promise.resolve(),
+    );
     return fetched;
   }
 
@@ -98,7 +102,10 @@
 
     async start() {
       await jupyter();
-      const modules = ["@jupyter-widgets/html-manager", "@jupyter-widgets/html-manager/dist/libembed-amd"];
+      const modules = [
+        "@jupyter-widgets/html-manager",
+        "@jupyter-widgets/html-manager/dist/libembed-amd",
+      ];
       const [{ HTMLManager }, { requireLoader }] = await new Promise((resolve, reject) =>
         window.requirejs(modules, (...loaded) => resolve(loaded), reject),
       );
