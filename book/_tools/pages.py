@@ -2,6 +2,7 @@
 
     {explorer}`a bad fit <explorer tungsten cell=3 observations=E>`    a link to that setting
     ```{build-status}      each chapter: seconds, cells, checks, exercises, questions
+    ```{benchmarks}        the last run of benchmarks/run_all.py, beside its peers
     ```{versions}          every package that the book is made with, and its version
     ```{course-file} slides/lecture.html the slides      a link to a file that the build makes
 
@@ -10,6 +11,7 @@ Titles of definitions, theorems, propositions and lemmas go into the index.
 
 import ast
 import importlib.metadata
+import json
 import platform
 import re
 from pathlib import Path
@@ -160,6 +162,29 @@ class Versions(FromMarkdown):
         )
 
 
+class Benchmarks(FromMarkdown):
+    """The recorded benchmarks: ours, a named peer's, their ratio and the goal for it."""
+
+    def markdown(self):
+        record = json.loads((BOOK / "data" / "benchmarks.json").read_text(encoding="utf-8"))
+        number = lambda x, digits=3: "–" if x is None else f"{x:#.{digits}g}".rstrip(".")
+        rows = []
+        for row in record["rows"]:
+            ratio = row["ours"] if row["ratio"] is None else row["ratio"]
+            missed = row["goal"] is not None and ratio > row["goal"]
+            goal = "–" if row["goal"] is None else f"≤ {row['goal']:.2g}" + " (missed)" * missed
+            ours, theirs = number(row["ours"]), number(row["theirs"])
+            peer = f"{theirs} ({row['peer']})" if row["peer"] else "–"
+            cells = (row["what"], row["unit"], ours, peer, number(row["ratio"], 2), goal)
+            rows.append(f"| {' | '.join(cells)} | {row['settings']} |")
+        used = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        return "\n".join(
+            [f"Measured on {record['date']}, {record['processor']}; {used}.", ""]
+            + ["| what | in | here | peer | ratio | goal | settings |"]
+            + ["|:---|:---|---:|---:|---:|---:|:---|", *rows]
+        )
+
+
 class IndexOfTheorems(SphinxTransform):
     """Titles of definitions, theorems, propositions and lemmas as entries of the index."""
 
@@ -180,5 +205,6 @@ def setup(app):
     app.add_role("course-file", CourseFile())
     app.add_directive("build-status", BuildStatus)
     app.add_directive("versions", Versions)
+    app.add_directive("benchmarks", Benchmarks)
     app.add_transform(IndexOfTheorems)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
