@@ -213,6 +213,7 @@ class Perturbed:
         return V + self.t * rho**2, G + self.t * (2 * rho[site] * slope)[:, None] * R
 
 
+@pytest.mark.slow
 def test_prediction_is_first_order():
     """Newton's error falls with the square of the perturbation: halving it quarters the difference
     of displacements.
