@@ -25,7 +25,7 @@ def processor_time(run, repeats=1):
 
 def main():
     from mlipgen.experiments.study import Study
-    from mlipgen.generalisation import forecast
+    from mlipgen.generalisation.forecast import forecast
     from mlipgen.potentials import EAM
 
     # compiles
