@@ -51,7 +51,7 @@ def test_every_slide_fits_and_nothing_is_missing(open_page, disk):
     page = open_page(DECK, disk=disk, height=760)
     page.wait_for_selector("body[data-state=fitted]")
     assert page.evaluate(TALL) == []
-    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    assert page.locator("mjx-merror, [data-mjx-error], mjx-mtext[style*=red]").count() == 0
     assert page.locator("section mjx-container").count() >= 8
     first = page.evaluate("Reveal.getCurrentSlide().querySelector('h2').textContent")
     page.keyboard.press("ArrowRight")
