@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from . import options
@@ -83,12 +82,9 @@ def read_settings(path: str) -> dict[str, Any]:
     ------
     ValueError      for what is no settings file, naming the key and the known ones
     """
-    import yaml
+    from ..potentials.naming import read_yaml
 
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
+    data = read_yaml(path)
     if not isinstance(data, dict):
         raise ValueError(f"{path} holds no settings: two lines, candidate: ... and reference: ...")
     data = {str(key).replace("-", "_"): value for key, value in data.items()}

@@ -19,7 +19,9 @@ import hashlib
 import importlib.metadata
 import json
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -151,12 +153,9 @@ def read_calculators(path: str | Path) -> dict[str, CalculatorSpec]:
     with `name`.
     """
     try:
-        with open(path, encoding="utf-8") as text:
-            data = yaml.safe_load(text)
+        data = read_yaml(path)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
     if isinstance(data, list):
         if not all(isinstance(e, dict) and "name" in e for e in data):
             raise ValueError(f"{path}: every entry of a list needs a name")
@@ -164,6 +163,24 @@ def read_calculators(path: str | Path) -> dict[str, CalculatorSpec]:
     if not isinstance(data, dict) or not data:
         raise ValueError(f"{path} holds no calculators: give a mapping of names to entries")
     return {str(name): calculator_entry(str(name), entry, path) for name, entry in data.items()}
+
+
+def read_yaml(path: str | Path) -> Any:
+    """The plain data of a YAML file; nothing in it is executed.
+
+    Raises ValueError for what is not YAML, not UTF-8, or nested too deeply, and OSError.
+    """
+    text = Path(path).read_bytes()
+    steps = accumulate((c in b"[{") - (c in b"]}") for c in text)
+    # a reader of YAML takes time with the square of the depth
+    if len(text) > 1_000_000 or max(steps, default=0) > 100:
+        raise ValueError(f"{path} is not plain YAML: it is too large, or nested too deeply")
+    try:
+        return yaml.safe_load(text.decode("utf-8"))
+    except RecursionError:
+        raise ValueError(f"{path} is not plain YAML: it is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: dates and numbers that are none
+        raise ValueError(f"{path} is not plain YAML: {' '.join(str(error).split())}") from None
 
 
 def calculator_entry(name: str, entry: object, path: str | Path) -> CalculatorSpec:
