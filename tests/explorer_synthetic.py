@@ -165,9 +165,11 @@ def synthetic(
 
 def random_setting(data, rng):
     """Any position of the controls: every observation on or off, weights over six decades."""
-    from mlipgen.widgets.explorer.data import KINDS, Setting
+    from mlipgen.widgets.explorer.data import FORCES, KINDS, Setting
 
     meta = data.meta
+    blocks = {name.split("/")[2] for name in data.arrays if name.startswith("R/train/")}
+    weightings = [name for name, block in FORCES.items() if block in blocks]
     on = rng.random(4) < 0.65
     if not on.any():
         on[rng.integers(4)] = True
@@ -177,6 +179,6 @@ def random_setting(data, rng):
         degree=int(rng.choice(meta["degrees"])),
         ridge=float(10 ** rng.uniform(-8, 0)),
         weights=weights,
-        forces=str(rng.choice(["uniform", "distance", "dual"])),
+        forces=str(rng.choice(weightings)),
         noise=float(rng.choice([0.0, 10 ** rng.uniform(-4, -1)])),
     )

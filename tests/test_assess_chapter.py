@@ -21,7 +21,7 @@ def examples():
     nb = nbformat.read(BOOK / "16_assess_your_own_potential.ipynb", as_version=4)
     text = "\n\n".join(c.source for c in nb.cells if c.cell_type == "markdown")
     found = re.findall(r"```{code-block} \w+\n:caption: (\S+)\n\n(.*?)```", text, re.S)
-    assert [name for name, _ in found] == ["reference.py", "mo.yml", "models.yml"]
+    assert [name for name, _ in found] == ["reference.py", "mo.yml", "models.yml", "foundation.yml"]
     return dict(found)
 
 
