@@ -150,6 +150,8 @@ class Crystal:
 
         Raises ValueError for a position that is no site.
         """
+        if np.iscomplexobj(x):
+            raise ValueError("positions are complex numbers: give real ones, A")
         inverse, x = np.linalg.inv(self.cell), np.asarray(x, float)
         if x.ndim != 2 or x.shape[1] != self.dimension or not np.isfinite(x).all():
             raise ValueError(
