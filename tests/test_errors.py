@@ -134,6 +134,7 @@ def test_newtons_effectivity_is_within_two_percent(crystal, bar):
 
 
 @pytest.mark.parametrize("crystal", ["W", "Cu", "Si"])
+@pytest.mark.slow
 def test_predicted_energies(crystal):
     """|predicted - measured| <= max(5 % of |measured|, 1e-6 eV), and the relaxation part by itself,
     for fits with forces.

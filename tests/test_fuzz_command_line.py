@@ -25,6 +25,8 @@ from mlipgen.potentials import ACEBasis, LinearACE, load_model, save_model
 from mlipgen.potentials.naming import read_calculators
 from mlipgen.report.thresholds import parse_limits
 
+pytestmark = pytest.mark.slow
+
 BASIS = ACEBasis(4.4, 3, 3, 2.74)
 MODEL = LinearACE(BASIS, np.linspace(-1, 1, len(BASIS)), "W", structure="bcc", a0_guess=3.2)
 

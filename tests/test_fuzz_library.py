@@ -56,6 +56,8 @@ from mlipgen.potentials import (
 )
 from mlipgen.rates import observed_rate
 
+pytestmark = pytest.mark.slow
+
 W = EAM("W")
 CRYSTAL = Crystal("W", "bcc", 3.165)
 CELL = Supercell(CRYSTAL, 3)
