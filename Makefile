@@ -11,8 +11,8 @@ STAMP  := $(VENV)/installed
 CHAPTERS = $(sort $(wildcard book/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Two processes run side by side here, one thread each: more threads than cores fight, at ten times the processor time.
-book test refresh: export NUMBA_NUM_THREADS = 1
-book test refresh: export OPENBLAS_NUM_THREADS = 1
+book test check refresh: export NUMBA_NUM_THREADS = 1
+book test check refresh: export OPENBLAS_NUM_THREADS = 1
 
 .PHONY: help book test check live refresh assignments clean setup javascript
 
