@@ -4,9 +4,10 @@ message, never a traceback.
 What is computed after all has been checked is left out here.
 """
 
-import functools
 import json
+import tracemalloc
 import warnings
+from argparse import ArgumentTypeError
 
 import numpy as np
 import pytest
@@ -56,8 +57,7 @@ def stubs(tmp_path_factory):
         patch.setattr(relaxations, "relax_report", reached)
         patch.setattr(assess, "_assess", reached)
         patch.setattr(assess, "_dry_run", reached)
-        found = functools.lru_cache(options.potential_of.__wrapped__) if hasattr(
-            options.potential_of, "__wrapped__") else _remembered(options.potential_of)  # fmt: skip
+        found = _remembered(options.potential_of)
         patch.setattr(relax, "potential_of", found)
         patch.setattr(study, "potential_of", found)
         yield
@@ -147,8 +147,6 @@ READERS = {
 @inputs(150)
 @given(text=VALUES)
 def test_any_text_of_an_option(name, text):
-    from argparse import ArgumentTypeError
-
     with refusal(also=(ArgumentTypeError,)):
         READERS[name](text)
 
@@ -215,11 +213,9 @@ def test_damaged_model_files(path, text):
         {"theta": [0.0] * 10**6}, {"theta": []}, {"cutoff": 1e300}, {"cutoff": 0}, {"r0": 1e-300},
         {"order": 10**9}, {"dimension": 10**9}, {"degree": 25}, {"symbol": "__import__('os')"},
     ],
-    ids=str,
+    ids=lambda change: str(change)[:20],
 )  # fmt: skip
 def test_huge_models_are_refused_before_memory_is_taken(path, change):
-    import tracemalloc
-
     path.write_text(json.dumps({**MODEL.to_dict(), **change}))
     tracemalloc.start()
     if "symbol" in change:  # a text like any other

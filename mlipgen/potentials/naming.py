@@ -15,6 +15,7 @@ name only what you trust.  Form: github.com/ddmms/ml-peg.
 """
 
 import difflib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -237,6 +238,7 @@ def _texts(value):
     return [value] if isinstance(value, str) else []
 
 
+@functools.lru_cache(maxsize=64)
 def _version(module):
     top = module.partition(".")[0]
     names = importlib.metadata.packages_distributions().get(top, [])
