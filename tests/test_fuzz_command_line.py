@@ -28,6 +28,9 @@ from mlipgen.report.thresholds import parse_limits
 
 pytestmark = pytest.mark.slow
 
+#: Ten thousand inputs and more: for `make test`, not for `make check`.
+pytestmark = pytest.mark.slow
+
 BASIS = ACEBasis(4.4, 3, 3, 2.74)
 MODEL = LinearACE(BASIS, np.linspace(-1, 1, len(BASIS)), "W", structure="bcc", a0_guess=3.2)
 

@@ -58,6 +58,9 @@ from mlipgen.rates import observed_rate
 
 pytestmark = pytest.mark.slow
 
+#: Ten thousand inputs and more: for `make test`, not for `make check`.
+pytestmark = pytest.mark.slow
+
 W = EAM("W")
 CRYSTAL = Crystal("W", "bcc", 3.165)
 CELL = Supercell(CRYSTAL, 3)
