@@ -121,6 +121,11 @@ def still_figure(data, setting=None):
         f"{base['cell']}. "
         "With JavaScript this figure fits while you move its controls."
     )
+    return as_figure(panels, caption)
+
+
+def as_figure(panels, caption):
+    """matplotlib figures side by side as an HTML figure; the caption describes them."""
     box = "display:flex;flex-wrap:wrap;justify-content:center;gap:8px"
     return (
         f'<figure class="mx-still" style="background:#fff;color:#1c2128;padding:8px;margin:0">'

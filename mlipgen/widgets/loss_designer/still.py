@@ -1,11 +1,10 @@
 """The designer's figure for print and for browsers without JavaScript, by the Python twin."""
 
 from dataclasses import replace
-from html import escape
 
 import numpy as np
 
-from ..explorer.still import _svg
+from ..explorer.still import as_figure
 from .design import KINDS, design
 
 NAMES = {"E": "energies", "F": "forces", "V": "virials", "FC": "force constants", "ridge": "ridge"}
@@ -64,10 +63,4 @@ def still_figure(data, problem):
         f"Best weights: {', '.join(weights)}. With JavaScript the page searches them for the "
         "defect, cell and observations that you choose, and writes them for other codes."
     )
-    box = "display:flex;flex-wrap:wrap;justify-content:center;gap:8px"
-    return (
-        f'<figure class="mx-still" style="background:#fff;color:#1c2128;padding:8px;margin:0">'
-        f'<div role="img" aria-label="{escape(caption, quote=True)}" '
-        f'style="{box}">{"".join(map(_svg, panels))}</div>'
-        f'<figcaption style="color:inherit;text-align:left">{escape(caption)}</figcaption></figure>'
-    )
+    return as_figure(panels, caption)

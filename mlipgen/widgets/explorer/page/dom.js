@@ -45,3 +45,31 @@ function decade(e) {
 
 /** JupyterLab's address is its own, and its notebook takes keys that bubble up. */
 const inJupyterLab = () => document.body.hasAttribute("data-jp-theme-light");
+
+/** The section of a widget. JupyterLab would take its arrow keys for itself, and its notebook the
+ * keys that bubble up.
+ */
+function widgetSection(el, name, testid, label) {
+  const root = h("section", {
+    class: name,
+    "data-testid": testid,
+    "data-state": "unpacking",
+    "data-lm-suppress-shortcuts": "true",
+    "aria-label": label,
+  });
+  el.append(root);
+  if (inJupyterLab()) root.addEventListener("keydown", (e) => e.stopPropagation());
+  return root;
+}
+
+/** Draw again for each other width; the observer that has to be disconnected in the end. */
+function onWidth(root, draw) {
+  let width;
+  const observer = new ResizeObserver(() => {
+    if (root.clientWidth === width) return;
+    width = root.clientWidth;
+    draw();
+  });
+  observer.observe(root);
+  return observer;
+}

@@ -8,15 +8,8 @@ class ExplorerView {
     this.options = model.get("options") ?? {};
     this.name = model.get("name") || "explorer";
     this.id = `mx${++instances}`;
-    this.root = h("section", {
-      class: "mx",
-      "data-testid": "explorer",
-      "data-state": "unpacking",
-      "data-lm-suppress-shortcuts": "true", // JupyterLab would take the arrow keys for itself
-      "aria-label": "Explorer: fit a potential and see the predicted defect error",
-    });
-    el.append(this.root);
-    if (inJupyterLab()) this.root.addEventListener("keydown", (e) => e.stopPropagation());
+    const label = "Explorer: fit a potential and see the predicted defect error";
+    this.root = widgetSection(el, "mx", "explorer", label);
     this.onHash = () => this.follow();
   }
 
@@ -25,7 +18,8 @@ class ExplorerView {
   }
 
   async start() {
-    if (!(await this.unpack())) return;
+    this.sets = await unpackAll(this.root, this.model.get("payloads"));
+    if (!this.sets) return;
     this.build();
     const setting = defaultState(this.sets[0].meta, this.options.setting);
     this.apply({ index: 0, state: setting });
@@ -35,34 +29,9 @@ class ExplorerView {
     this.follow();
   }
 
-  async unpack() {
-    const payloads = this.model.get("payloads");
-    const megabytes = payloads.reduce((s, p) => s + p.length, 0) * 0.75e-6;
-    const text = `Unpacking ${megabytes.toFixed(1)} MB of fit data …`;
-    const bar = h("progress", { "aria-label": "Unpacking" });
-    this.root.append(h("div", { class: "mx-wait", role: "status" }, text, bar));
-    await new Promise((resolve) => setTimeout(resolve, 0)); // let the notice appear
-    try {
-      this.sets = await Promise.all(payloads.map(unpackData));
-      return true;
-    } catch (error) {
-      this.root.dataset.state = "failed";
-      const why =
-        `The fit data could not be unpacked (${error.message}). ` +
-        "A browser from 2023 or later is needed.";
-      this.root.replaceChildren(h("div", { class: "mx-wait", role: "alert" }, why));
-      return false;
-    }
-  }
-
   /** Redraw for another width or theme; relax only what is on the screen. */
   watch() {
-    this.resize = new ResizeObserver(() => {
-      if (this.root.clientWidth === this.width) return;
-      this.width = this.root.clientWidth;
-      this.draw();
-    });
-    this.resize.observe(this.root);
+    this.resize = onWidth(this.root, () => this.draw());
     this.theme = new MutationObserver(() => this.atoms.redraw());
     const attributeFilter = ["data-theme"];
     this.theme.observe(document.documentElement, { attributes: true, attributeFilter });

@@ -23,6 +23,25 @@ async function unpackData(text) {
   return { meta, arrays, cache: {} };
 }
 
+/** All data sets of a widget, with a notice in its section meanwhile; null, and why, on failure. */
+async function unpackAll(root, payloads) {
+  const megabytes = payloads.reduce((s, p) => s + p.length, 0) * 0.75e-6;
+  const text = `Unpacking ${megabytes.toFixed(1)} MB of fit data …`;
+  const bar = h("progress", { "aria-label": "Unpacking" });
+  root.append(h("div", { class: "mx-wait", role: "status" }, text, bar));
+  await new Promise((resolve) => setTimeout(resolve, 0)); // let the notice appear
+  try {
+    return await Promise.all(payloads.map(unpackData));
+  } catch (error) {
+    root.dataset.state = "failed";
+    const why =
+      `The fit data could not be unpacked (${error.message}). ` +
+      "A browser from 2023 or later is needed.";
+    root.replaceChildren(h("div", { class: "mx-wait", role: "alert" }, why));
+    return null;
+  }
+}
+
 /** Entries of an upper trapezoid with r rows and n columns, and where column j starts. */
 function packedLength(r, n) {
   return columnStart(r, n);

@@ -6,32 +6,15 @@ class DesignerView {
     this.model = model;
     this.options = model.get("options") ?? {};
     this.id = `ld${++instances}`;
-    this.root = h("section", {
-      class: "mx ld",
-      "data-testid": "loss-designer",
-      "data-state": "unpacking",
-      "data-lm-suppress-shortcuts": "true", // JupyterLab would take the arrow keys for itself
-      "aria-label": "Loss-weight designer: find weights that make a predicted defect error small",
-    });
-    el.append(this.root);
-    if (inJupyterLab()) this.root.addEventListener("keydown", (e) => e.stopPropagation());
+    const label = "Loss-weight designer: find weights that make a predicted defect error small";
+    this.root = widgetSection(el, "mx ld", "loss-designer", label);
     this.found = new Map(); // finished designs by problem
     this.run = 0;
   }
 
   async start() {
-    const wait = h("div", { class: "mx-wait", role: "status" }, "Unpacking the fit data …");
-    this.root.append(wait);
-    try {
-      this.sets = await Promise.all(this.model.get("payloads").map(unpackData));
-    } catch (error) {
-      this.root.dataset.state = "failed";
-      const why =
-        `The fit data could not be unpacked (${error.message}). ` +
-        "A browser from 2023 or later is needed.";
-      this.root.replaceChildren(h("div", { class: "mx-wait", role: "alert" }, why));
-      return;
-    }
+    this.sets = await unpackAll(this.root, this.model.get("payloads"));
+    if (!this.sets) return;
     this.build();
     this.select(0);
     this.watch();
@@ -59,7 +42,7 @@ class DesignerView {
       "details",
       { class: "mx-more mx-details" },
       h("summary", {}, "How flat the optimum is, and what a larger cell buys"),
-      h("div", { class: "ld-pair" }, this.flatness.node, this.budget.node),
+      h("div", { class: "mx-pair" }, this.flatness.node, this.budget.node),
     );
     this.details.addEventListener("toggle", () => this.draw());
     this.root.replaceChildren(
@@ -114,12 +97,7 @@ class DesignerView {
 
   /** Search only what is on the screen; redraw for another width. */
   watch() {
-    this.resize = new ResizeObserver(() => {
-      if (this.root.clientWidth === this.width) return;
-      this.width = this.root.clientWidth;
-      this.draw();
-    });
-    this.resize.observe(this.root);
+    this.resize = onWidth(this.root, () => this.draw());
     this.sight = new IntersectionObserver((entries) => {
       this.visible = entries.at(-1).isIntersecting;
       if (this.visible && this.root.dataset.state === "waiting") this.changed();
