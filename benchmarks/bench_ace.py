@@ -18,26 +18,14 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 os.environ["NUMBA_NUM_THREADS"] = "1"
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 import numpy as np
-from rows import Row, report
+from rows import Row, fastest, report
 
 CUTOFF, DEGREES = 5.5, (8, 10, 12)
-
-
-def fastest(run, repeats):
-    """Shortest processor time of several runs after one that compiles, s."""
-    run()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        run()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def errors(rows, targets, penalty=None):

@@ -4,11 +4,10 @@ with tungsten's EAM of this library; processor time, one thread.
 Run: python benchmarks/bench_constants.py
 """
 
-import time
 import warnings
 
 from common import single_thread
-from rows import Row, report
+from rows import Row, fastest, report
 
 single_thread()
 
@@ -47,15 +46,9 @@ def main():
         found.produce_force_constants()
         return len(forces)
 
-    def processor_time(run):
-        run()  # compiles
-        start = time.process_time()
-        run()
-        return time.process_time() - start
-
-    ours = processor_time(lambda: force_constants(potential, crystal))
+    ours = fastest(lambda: force_constants(potential, crystal))
     settings = f"phonopy: {theirs()} displaced cells of {n}^3"
-    other = processor_time(theirs)
+    other = fastest(theirs)
     report(
         Row(
             "force constants of the crystal",

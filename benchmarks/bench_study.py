@@ -5,22 +5,10 @@ time, one thread, after compilation.
 Run: python benchmarks/bench_study.py
 """
 
-import time
-
 from common import single_thread
-from rows import Row, report
+from rows import Row, fastest, report
 
 single_thread()
-
-
-def processor_time(run, repeats=1):
-    """Shortest of several runs, s."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        run()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def main():
@@ -36,14 +24,13 @@ def main():
     point = lambda: prepared.point(4, "EFV+FC", 10)
     atoms = f"{len(prepared.reference.defect):,} atoms, {point()['n_basis']} functions"
     settings = f"{atoms}; fit, predict, relax, two tests of stability"
-    report(Row("a point of a study", processor_time(point, 3), "s", goal=2, settings=settings))
+    report(Row("a point of a study", fastest(point, 3), "s", goal=2, settings=settings))
     fit = lambda: prepared.fit(4, "EFV+FC", 10)
-    report(Row("a fit, rows reduced before", 1e3 * processor_time(fit, 5), "ms", settings=atoms))
+    report(Row("a fit, rows reduced before", 1e3 * fastest(fit, 5), "ms", settings=atoms))
     candidate, reference = prepared.fit(4, "EF", 8).model, EAM("W")
     run = lambda: forecast(candidate, reference, prepared.crystal, "vacancy", 10, checks=(5, 6))
-    run()
-    report(Row("a forecast, 10^3 cells from 5^3 and 6^3", processor_time(run, 3), "s", goal=2))
-    seconds = processor_time(lambda: study.run(progress=False))
+    report(Row("a forecast, 10^3 cells from 5^3 and 6^3", fastest(run, 3), "s", goal=2))
+    seconds = fastest(lambda: study.run(progress=False), warm=False)
     report(Row("the command line's study, 60 points", seconds, "s", goal=360))
 
 

@@ -3,13 +3,14 @@
 Run on idle cores: python benchmarks/bench_threads.py
 """
 
+import functools
 import json
 import os
 import subprocess
 import sys
 import time
 
-from rows import Row, report
+from rows import Row, fastest, report
 
 
 def measure():
@@ -25,27 +26,18 @@ def measure():
     ace = LinearACE(basis, np.random.default_rng(0).normal(size=len(basis)), "W")
     cell = Supercell(crystal, 16)
     x = cell.positions + 0.03 * np.random.default_rng(0).normal(size=cell.positions.shape)
+    wall = functools.partial(fastest, clock=time.perf_counter)
     found = {}
     for name, model in (("EAM", eam), ("ACE", ace)):
         near = Neighbours(x, cell.cell, model.cutoff)
-        found[f"{name}, energy and forces, {len(x):,} atoms"] = fastest(
-            lambda: energies_and_forces(model, near, x)
+        found[f"{name}, energy and forces, {len(x):,} atoms"] = wall(
+            lambda: energies_and_forces(model, near, x), 7
         )
     defect = vacancy(Supercell(crystal, 20))
-    found[f"relaxing the vacancy, {len(defect):,} atoms"] = fastest(
+    found[f"relaxing the vacancy, {len(defect):,} atoms"] = wall(
         lambda: relax(eam, defect, tolerance=1e-7, saddle="ignore"), 3
     )
     return found
-
-
-def fastest(run, repeats=7):
-    """Wall clock of the quickest of several runs after one that compiles, s."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
 
 
 def main():

@@ -5,6 +5,7 @@
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 
 
@@ -44,3 +45,15 @@ def report(*rows):
         if kept:
             with open(kept, "a", encoding="utf-8") as file:
                 file.write(json.dumps({**asdict(row), "ratio": row.ratio}) + "\n")
+
+
+def fastest(run, repeats=1, warm=True, clock=time.process_time):
+    """Shortest time of several runs, s, after one that compiles (warm)."""
+    if warm:
+        run()
+    times = []
+    for _ in range(repeats):
+        start = clock()
+        run()
+        times.append(clock() - start)
+    return min(times)
