@@ -56,6 +56,12 @@ class Equilibrium:
         return u - u.mean(axis=0)
 
 
+def require_saddle(saddle: str) -> None:
+    """Refuse what `relax` does not know as an answer to saddle points."""
+    if saddle not in ("warn", "follow", "ignore"):
+        raise ValueError(f"saddle={saddle!r}: choose 'warn', 'follow' or 'ignore'")
+
+
 def relax(
     model: Model,
     defect: Defect,
@@ -116,8 +122,7 @@ def relax(
                 f"start has shape {start.shape}: give {defect.positions.shape}, one position for "
                 "each atom of the defect"
             )
-    if saddle not in ("warn", "follow", "ignore"):
-        raise ValueError(f"saddle={saddle!r}: choose 'warn', 'follow' or 'ignore'")
+    require_saddle(saddle)
     require_thickness(
         defect.cell, model.cutoff, what=f"the {'x'.join(map(str, defect.homogeneous.n))} cell"
     )

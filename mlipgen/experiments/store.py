@@ -104,7 +104,8 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab+", buffering=0) as file, _locked(file) as alone:
                 # Removed while we ran: what we know is written anew, too.
-                lines = [line] if os.fstat(file.fileno()).st_size else map(self._line, *self._all())
+                gone = not os.fstat(file.fileno()).st_size
+                lines = [self._line(*known) for known in self._rows.items()] if gone else [line]
                 _write(file, _end_of_last_line(file, alone) + b"".join(lines))
                 os.fsync(file.fileno())
         except OSError as error:
@@ -115,9 +116,6 @@ class Store:
                 "when there is room, and it goes on from there",
                 str(self.path),
             ) from None
-
-    def _all(self):
-        return list(self._rows), list(self._rows.values())
 
     def _line(self, point, row):
         entry = {"version": __version__, "key": self.key, "point": point, "row": row}
@@ -130,12 +128,14 @@ def _checked(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line, parse_constant=_refuse)
         kept = entry["kept"]
-        sound = entry["check"] == zlib.crc32(json.dumps(kept).encode())
-        sound = sound and {"version", "key", "point", "row"} <= set(kept)
+        hash(_hashable(kept["point"]))  # TypeError for what is no point
         sound = (
-            sound and isinstance(kept["row"], dict) and hash(_hashable(kept["point"])) is not None
+            entry["check"] == zlib.crc32(json.dumps(kept).encode())
+            and {"version", "key", "point", "row"} <= set(kept)
+            and isinstance(kept["row"], dict)
+            and isinstance(kept["version"], str)
         )
-        return kept if sound and isinstance(kept["version"], str) else None
+        return kept if sound else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

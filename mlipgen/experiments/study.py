@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import __version__
 from ..crystals import DEFECTS
+from ..equilibrium.relaxation import require_saddle
 from ..failures import require_number, require_whole
 from ..learning.fitting import RIDGE
 from ..learning.kinds import KINDS, parse_kinds
@@ -201,8 +202,7 @@ def _check_numbers(study):
         )
     if study.cutoff is not None:
         require_number("cutoff", study.cutoff, 0.1, 1000.0, "in angstrom, or None")
-    if study.saddle not in ("warn", "follow", "ignore"):
-        raise ValueError(f"saddle={study.saddle!r}: choose 'warn', 'follow' or 'ignore'")
+    require_saddle(study.saddle)
     if not isinstance(study.weights, dict) or set(study.weights) - set(KINDS):
         raise ValueError(f"weights={study.weights!r}: a mapping of kinds, {', '.join(KINDS)}")
     for kind, weight in study.weights.items():

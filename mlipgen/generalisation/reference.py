@@ -57,7 +57,9 @@ class Reference:
 
     def __init__(self, potential, defect, tolerance=1e-10, start=None, saddle="ignore"):
         self.potential, self.defect = potential, defect
-        if isinstance(potential, CalculatorModel):
+        #: Whether each force call counts, as those of a calculator do.
+        self.sparing = isinstance(potential, CalculatorModel)
+        if self.sparing:
             tolerance = max(tolerance, 20 * potential.noise.force)
         self.green = LatticeGreen(potential, defect.homogeneous)
         self.preconditioner = self.green.for_defect(defect)
@@ -98,7 +100,7 @@ class Reference:
 
         A calculator's own would cost some twenty calls: the lattice's responses stand for them.
         """
-        if isinstance(self.potential, CalculatorModel):
+        if self.sparing:
             return [self.preconditioner(f) for f in core_forces(self.defect)]
         return soft_fields(self.hessian, self.preconditioner, self.defect)
 
@@ -110,7 +112,7 @@ class Reference:
         """The theory needs a strongly stable minimiser; a relaxation that keeps the start's
         symmetry may end on a saddle.
         """
-        if isinstance(self.potential, CalculatorModel):
+        if self.sparing:
             curvature = self.equilibrium.curvature  # known where saddle points were followed
             if curvature is None:
                 curvature = curvature_at(self.potential, self.equilibrium, self.green).value

@@ -1,5 +1,6 @@
 """Which products of the atomic base make a basis function, and the radial polynomials behind it."""
 
+from functools import lru_cache
 from math import sqrt
 
 import numpy as np
@@ -41,6 +42,7 @@ def count_functions(degree: int, order: int = 3, pair: int = 1) -> int:
     return int(np.ceil(total))
 
 
+@lru_cache(maxsize=4)  # a model's file is checked by them before its basis is built
 def _functions(degree, order, pair, dimension):
     """All multisets of (n, l) up to the total degree that carry an invariant; sorted by degree."""
     out = [((n, 0),) for n in range(1, pair * degree + 1)]
@@ -49,7 +51,7 @@ def _functions(degree, order, pair, dimension):
         for term in _multisets(nl, size, degree):
             if _coupled([l for _, l in term], dimension):
                 out.append(tuple(sorted(term, key=lambda t: (t[1], t[0]))))
-    return sorted(out, key=lambda f: (_degree(f, pair), len(f), f))
+    return tuple(sorted(out, key=lambda f: (_degree(f, pair), len(f), f)))
 
 
 def _recurrence(cutoff, r0, a, nmax, dimension):

@@ -148,18 +148,11 @@ def pair_distances(R, longest, r):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def pair_functions(toy, r, par, phi, dphi, f, df):
     """phi, phi' / r, f and f' / r of every pair."""
-    if toy:
-        for p in range(len(r)):
-            phi[p], dp, f[p], d = toy_radial(r[p], par)
-            inverse = _inverse(r[p])
-            dphi[p] = dp * inverse
-            df[p] = d * inverse
-    else:
-        for p in range(len(r)):
-            phi[p], dp, f[p], d = zhou_radial(r[p], par)
-            inverse = _inverse(r[p])
-            dphi[p] = dp * inverse
-            df[p] = d * inverse
+    for p in range(len(r)):
+        phi[p], dp, f[p], d = toy_radial(r[p], par) if toy else zhou_radial(r[p], par)
+        inverse = _inverse(r[p])
+        dphi[p] = dp * inverse
+        df[p] = d * inverse
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract"})

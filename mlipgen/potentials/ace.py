@@ -98,7 +98,7 @@ class ACEBasis:
         self.cutoff, self.r0 = float(cutoff), float(r0)
         self.degree, self.order = int(degree), int(order)
         self.dimension, self.pair = int(dimension), int(pair)
-        self.functions = _functions(self.degree, self.order, self.pair, self.dimension)
+        self.functions = list(_functions(self.degree, self.order, self.pair, self.dimension))
         self.degrees = np.array([_degree(f, self.pair) for f in self.functions])
         self.prior = np.array([float(sum(n**2 + l**2 for n, l in f)) for f in self.functions])
         self._nested = {}

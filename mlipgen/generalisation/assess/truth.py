@@ -7,7 +7,6 @@ import numpy as np
 from ...crystals import minimum_image
 from ...equilibrium import EnergyNorm, Equilibrium, formation_energy
 from ...failures import NoEquilibrium
-from ...potentials import CalculatorModel
 from ..composite import same_defect
 from ..defect_error import DefectError
 from ..forecast import Forecast
@@ -79,8 +78,7 @@ def _with_prediction(truth, candidate, reference):
     there, and may end in another of its states.
     """
     # the linear estimate is not shown, and a calculator's Hessian products are calls on the domain
-    linear = not isinstance(reference.potential, CalculatorModel)
-    predicted = predict(candidate, reference, linear=linear)
+    predicted = predict(candidate, reference, linear=not reference.sparing)
     again = measure(candidate, reference)
     error = DefectError(predicted, again, reference)
     reasons = [truth.why]
