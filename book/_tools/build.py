@@ -98,14 +98,12 @@ def joined(text):
 
 
 def finish():
-    """Small repairs of what the tools write: font preloads, which browsers refuse for pages opened
-    from disk; the same id for every exercise, solution and theorem of a page; roles that screen
-    readers do not know (bibliography) or miss (the sidebar); hyphens before numbers from cells,
-    which are minus signs; a front page without a title; static files that changed while no chapter
-    did, which Sphinx does not copy again; a page's own contents in its text, for phones; line
-    breaks within what belongs together."""
+    """Small repairs of what the tools write: the same id for every exercise, solution and theorem
+    of a page; roles that screen readers do not know (bibliography) or miss (the sidebar); hyphens
+    before numbers from cells, which are minus signs; a front page without a title; static files
+    that changed while no chapter did, which Sphinx does not copy again; a page's own contents in
+    its text, for phones; line breaks within what belongs together."""
     shutil.copytree(ROOT / "book" / "_static", PAGES / "_static", dirs_exist_ok=True)
-    preload = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
     repeated = re.compile(
         r'(<section[^>]*) id="(?:exercise|solution|proof)-content"|(<div class="proof '
         r'admonition") id="proof"'
@@ -123,7 +121,7 @@ def finish():
     minus = re.compile(r'(<span class="pasted-text">)-(?=\d)')
     for page in PAGES.rglob("*.html"):
         text = page.read_text()
-        repaired = repeated.sub(lambda m: m[1] or m[2], preload.sub("", text))
+        repaired = repeated.sub(lambda m: m[1] or m[2], text)
         repaired = minus.sub(r"\1−", repaired)
         for old, new in roles.items():
             repaired = repaired.replace(old, new)

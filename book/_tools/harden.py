@@ -12,7 +12,8 @@ add `frame-ancestors`, which a meta tag cannot have.
     font-src data:        icons in the style sheets of Jupyter's widgets
 
 Pages lose what they have no use for: MathJax without a formula, quizzes' scripts without a quiz,
-the scripts of icons, which come as a font; every script but the first waits for the text.
+the scripts of icons, which come as a font, and preloads, of which browsers refuse those of fonts to
+pages opened from disk; every script but the first waits for the text.
 """
 
 import re
