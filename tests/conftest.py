@@ -11,6 +11,8 @@ addresses that it has asked for.
 `open_page(path, disk=True)` opens the file from disk instead of over http.  Over http the book
 lies in a folder of the server, and its Content-Security-Policy comes as a header too.
 `opener` is the same for fixtures that keep a page open for several tests.
+`pytest --slow-cpu 8 -m browser` runs all pages eight times slower: what looks at a page too early
+fails there first.
 """
 
 import contextlib
@@ -56,6 +58,10 @@ def built_pages():
         for p in paths
         if not {"_static", "_sources"} & set(p.parts) and str(p) != "index.html"
     ]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow-cpu", type=float, default=1.0, help="slow down all browser pages")
 
 
 def pytest_collection_modifyitems(items):
@@ -108,7 +114,7 @@ def site(html):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def browser(request):
     """The system's Chromium, driven by playwright."""
     from playwright.sync_api import sync_playwright
 
@@ -119,8 +125,29 @@ def browser():
         pytest.fail("Chromium is missing: sudo apt-get install chromium", pytrace=False)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        if (rate := request.config.getoption("--slow-cpu")) != 1:
+            _slow_down(chromium, rate)
         yield chromium
         chromium.close()
+
+
+def _slow_down(chromium, rate):
+    """Give every page of new contexts 1 / rate of the processor."""
+    new_context = chromium.new_context
+
+    def slowed(**options):
+        context = new_context(**options)
+        setting = {"rate": rate}
+        context.on(
+            "page",
+            lambda page: context.new_cdp_session(page).send(
+                "Emulation.setCPUThrottlingRate", setting
+            ),
+        )
+        return context
+
+    chromium.new_context = slowed
+    chromium.new_page = lambda **options: slowed(**options).new_page()
 
 
 @contextlib.contextmanager

@@ -107,6 +107,7 @@ def test_values_are_announced(page):
     for name in ("Energies weight", "Basis degree", "Ridge", "Noise"):
         assert page.get_by_label(name, exact=True).get_attribute("aria-valuetext")
     live = page.locator(".mx [aria-live=polite]")
+    drawn(page)
     shown = page.get_by_test_id("predicted-geometry-error").inner_text().split("\u202f")[0]
     page.wait_for_function(
         "text => document.querySelector('.mx [aria-live=polite]').textContent.includes(text)",
