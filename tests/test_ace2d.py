@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 from mlipgen.crystals import Crystal, Supercell, build_defect
 from mlipgen.generalisation import Reference, defect_error
 from mlipgen.learning import assemble, fit_blocks, nested_basis, training_set
-from mlipgen.potentials import ACEBasis, LinearACE, Toy2D, load_model, save_model
-from mlipgen.potentials import _ace_kernels as kernels
+from mlipgen.potentials import (
+    ACEBasis,
+    LinearACE,
+    Toy2D,
+    _ace_kernels,
+    _ace_linear_kernels,
+    load_model,
+    save_model,
+)
 from mlipgen.potentials._couplings import circular
 
 CUTOFF, R0 = 2.3, 0.94
@@ -297,8 +304,10 @@ def test_bad_input_is_named():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["basis_sites", "linear_sites"])
-def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
+@pytest.mark.parametrize(
+    "kernels, name", [(_ace_kernels, "basis_sites"), (_ace_linear_kernels, "linear_sites")]
+)
+def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, kernels, name):
     class Poisoned:
         def __getattr__(self, attribute):
             return getattr(np, attribute)
@@ -307,16 +316,18 @@ def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, name):
             return np.full(shape, 77 if dtype == np.int64 else np.nan, dtype)
 
     R, offsets = environments(13, 5, 12)
+    lanes = 4  # two blocks, the second with one site
     kernel = getattr(kernels, name)
 
     def run(function):
         if name == "linear_sites":
-            return function(R, offsets, *BASIS._tables, *model()._contracted)
+            return function(R, offsets, *BASIS._tables, *model()._contracted, lanes)
         out = np.zeros((5, len(BASIS))), np.zeros((len(R), 2, len(BASIS)))
         function(R, offsets, *BASIS._tables, *BASIS._products, *out)
         return out
 
     expected = run(kernel)
+    run(kernel.py_func)  # compiles what it calls for its types of integers
     monkeypatch.setattr(kernels, "np", Poisoned())
     for got, want in zip(run(kernel.py_func), expected, strict=True):
         close(got, want, 1e-14)

@@ -52,6 +52,27 @@ def test_curvature_from_forces_is_that_of_the_exact_hessian():
         assert reference.norm(mode) == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.parametrize("degree", [8, 4])
+def test_what_the_prediction_knows_saves_the_measurement_work(degree):
+    """Same state, same curvature, and at least six evaluations fewer; also where the state is a
+    saddle (degree 8).
+    """
+    reference, model = tantalum()
+    if degree == 4:
+        study = Study("W", test_cell=6, degrees=(4,)).prepare()
+        reference, model = study.reference, study.fit(4, "EF", 4).model
+    counted = Counted(model)
+    alone = measure(counted, reference)
+    used, counted.calls = counted.calls, 0
+    prediction = predict(counted, reference)
+    spent = counted.calls
+    both = measure(counted, reference, prediction=prediction)
+    assert counted.calls - spent <= used - 6
+    assert both.geometry == pytest.approx(alone.geometry, rel=1e-4)
+    assert both.curvature == pytest.approx(alone.curvature, rel=0.05)
+    assert both.force_evaluations == alone.force_evaluations or alone.followed
+
+
 def test_relax_warns_of_a_saddle_and_follows_it():
     potential, cell = molybdenum()
     defect = build_defect("dumbbell-100", cell)
@@ -93,6 +114,18 @@ class Changed:
 
     def sites(self, R, offsets):
         return self.change(*self.potential.sites(R, offsets))
+
+
+class Counted(Changed):
+    """Counts its evaluations."""
+
+    def __init__(self, potential):
+        super().__init__(potential, lambda V, G: (V, G))
+        self.calls = 0
+
+    def sites(self, R, offsets):
+        self.calls += 1
+        return super().sites(R, offsets)
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,46 @@ def gather_vectors(x, i, j, image, images):
     return out
 
 
+@njit(cache=True, nogil=True)
+def by_site(i, j, S, n, d):
+    """Pairs (i, j) with cell shifts S (n_pairs, 3) in the order of their site, by counting.
+
+    Returns offsets (n + 1,), i, j, the number of each pair's shift among all between the lowest
+    and the highest, the lowest (d,), and how many there are in each direction (d,).
+    """
+    low, high = np.zeros(d, np.int64), np.zeros(d, np.int64)
+    offsets = np.zeros(n + 1, np.int64)
+    for p in range(len(i)):
+        offsets[np.int64(i[p]) + 1] += 1
+        for k in range(d):
+            low[k], high[k] = min(low[k], S[p, k]), max(high[k], S[p, k])
+    for a in range(n):
+        offsets[a + 1] += offsets[a]
+    span, place = high - low + 1, offsets[:-1].copy()
+    I, J = np.empty(len(i), np.int32), np.empty(len(i), np.int32)
+    number = np.empty(len(i), np.int32)
+    for p in range(len(i)):
+        a, shift = np.int64(i[p]), 0
+        for k in range(d):
+            shift = shift * span[k] + S[p, k] - low[k]
+        q = place[a]
+        place[a] += 1
+        I[q], J[q], number[q] = a, np.int64(j[p]), shift
+    return offsets, I, J, number, low, span
+
+
+@njit(cache=True, nogil=True)
+def first_closer(x, i, j, image, images, distance):
+    """The first pair closer than `distance`, or -1; arrays as in `gather_vectors`."""
+    for p in range(len(i)):
+        square = 0.0
+        for k in range(x.shape[1]):
+            square += (x[j[p], k] - x[i[p], k] + images[image[p], k]) ** 2
+        if square < distance * distance:
+            return p
+    return -1
+
+
 def outflow(G, i, j, n_sites):
     """The same into a new array (n_sites, m)."""
     out = np.zeros((n_sites, G.shape[1]), G.dtype)

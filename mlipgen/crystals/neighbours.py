@@ -93,6 +93,8 @@ class Neighbours:
         return positions
 
     def _build(self, positions):
+        from ._scatter import by_site
+
         n, d = positions.shape
         full, box = np.zeros((n, 3)), np.eye(3)
         full[:, :d], box[:d, :d] = positions, self.cell
@@ -100,16 +102,26 @@ class Neighbours:
             full, box, self.pbc + [False] * (3 - d), quantities="ijS"
         )
         # vesin orders by half pairs; kernels want one run of pairs a site
-        order = np.argsort(i, kind="stable")
-        i, j = i[order].astype(np.int32), j[order].astype(np.int32)
-        image, images = _images(S[order, :d], self.cell)
-        _refuse_coincidence(positions, i, j, image, images)
-        self.i, self.j, self._image, self._images = i, j, image, images
-        self.offsets = np.concatenate([[0], np.cumsum(np.bincount(self.i, minlength=n))]).astype(
-            np.int64
-        )
-        self.built_at = positions.copy()
+        self.offsets, self.i, self.j, self._image, low, span = by_site(i, j, S, n, d)
+        # a number for each pair and one table of lattice vectors: a tenth of a vector for each pair
+        every = np.stack(np.unravel_index(np.arange(np.prod(span)), tuple(span)), axis=1) + low
+        self._images = np.ascontiguousarray(every @ self.cell)
+        self.built_at = np.array(positions, order="C")
+        self._refuse_coincidence()
         self.builds += 1
+
+    def _refuse_coincidence(self):
+        """Two atoms at one place have no neighbour vector."""
+        from ._scatter import first_closer
+
+        x = self.built_at
+        pair = first_closer(x, self.i, self.j, self._image, self._images, 1e-6)
+        if pair >= 0:
+            a, b = int(self.i[pair]), int(self.j[pair])
+            raise ValueError(
+                f"atoms {a} and {b} are at the same place, {x[a].round(4).tolist()} A: "
+                "remove one of them"
+            )
 
     def vectors(self, positions: np.ndarray) -> np.ndarray:
         """Neighbour vectors r_j - r_i at `positions` (n_sites, d), shape (n_pairs, d), A."""
@@ -176,28 +188,3 @@ class Neighbours:
             self.j[pairs],
         )
         return out
-
-
-def _images(S, cell):
-    """For cell shifts S (n_pairs, d), integers: the number of each pair's image, and the lattice
-    vectors (n_images, d), A, of all images; together a tenth of a vector for each pair.
-    """
-    low = S.min(axis=0, initial=0)
-    span = S.max(axis=0, initial=0) - low + 1
-    every = np.stack(np.unravel_index(np.arange(np.prod(span)), span), axis=1) + low
-    number = np.ravel_multi_index(tuple((S - low).T), span).astype(np.int32)
-    return number, np.ascontiguousarray(every @ cell)
-
-
-def _refuse_coincidence(positions, i, j, image, images):
-    """Two atoms at one place have no neighbour vector."""
-    from ._scatter import gather_vectors
-
-    gap = gather_vectors(positions, i, j, image, images)
-    same = np.flatnonzero((gap**2).sum(axis=1) < 1e-12)
-    if len(same):
-        a, b = int(i[same[0]]), int(j[same[0]])
-        raise ValueError(
-            f"atoms {a} and {b} are at the same place, {positions[a].round(4).tolist()} A: "
-            "remove one of them"
-        )

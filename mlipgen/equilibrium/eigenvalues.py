@@ -32,8 +32,8 @@ def extreme_eigenvalue(
     A, B : callables (n, d) -> (n, d), symmetric, B positive;  P : callable, a preconditioner of B
         (the lattice Green's function)
     end : "largest", "smallest" or "modulus" (of largest absolute value)
-    start : sequence of (n, d)     first guesses; without a component along the wanted mode the
-                                   method may stop at another one
+    start : sequence of (n, d)     first guesses (default: one random field); without a component
+                                   along the wanted mode the method may stop at another one
     tolerance : float     relative; a Ritz value lies inside the spectrum, so the true value can be
                           further out by this much
 
@@ -49,7 +49,7 @@ def extreme_eigenvalue(
         "smallest": lambda v: 0,
         "modulus": lambda v: int(np.argmax(np.abs(v))),
     }[end]
-    guesses = [*start, P(np.random.default_rng(seed).standard_normal(shape))]
+    guesses = list(start) or [P(np.random.default_rng(seed).standard_normal(shape))]
     new, V, AV, BV = centre(guesses.pop()), [], [], []
     for _ in range(most):
         for _ in range(2):  # orthogonalise twice: once loses digits

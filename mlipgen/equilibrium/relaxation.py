@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,8 @@ def relax(
     max_step: float = 0.25,
     progress: Progress | None = None,
     saddle: str = "warn",
+    values: tuple[np.ndarray, np.ndarray] | None = None,
+    modes: Sequence[np.ndarray] = (),
 ) -> Equilibrium:
     """Relax a defect at fixed cell: limited-memory BFGS with the lattice Green's function as
     preconditioner.
@@ -93,6 +96,8 @@ def relax(
                              "warn": look at the lowest curvature (about as many force evaluations
                              again) and warn; "follow": go down its mode until a minimum is found;
                              "ignore": do not look
+    values : energies (n,), eV, and forces (n, d), eV/A, at the start, where they are known
+    modes : sequence of (n, d)   of a nearby state's lowest curvature: the look starts with them
 
     Returns
     -------
@@ -130,12 +135,12 @@ def relax(
     descent = _Descent(model, defect, green, tolerance, most, memory, max_step, progress)
     x0 = (defect.positions if start is None else start).copy()
     limit = 0.5 * defect.crystal.a if max_move is None else max_move
-    found = descent.run(x0, limit)
+    found = descent.run(x0, limit, values)
     if saddle == "ignore":
         return found
-    found, mode = _with_curvature(model, found, green)
+    found, mode = _with_curvature(descent, found, green, modes)
     if saddle == "follow":
-        return _follow(descent, model, found, mode, green)
+        return _follow(descent, found, mode, green)
     if found.curvature <= 0:
         message = saddle_message(found, found.curvature)
         warnings.warn(SaddleWarning(f"{message}; follow it with saddle='follow'"), stacklevel=2)
@@ -150,12 +155,14 @@ def saddle_message(equilibrium: Equilibrium, curvature: float) -> str:
     )
 
 
-def _with_curvature(model, equilibrium, green):
-    value, mode = curvature_at(model, equilibrium, green)
+def _with_curvature(descent, equilibrium, green, modes=()):
+    value, mode = curvature_at(
+        descent.model, equilibrium, green, descent.surface, descent.forces, modes
+    )
     return replace(equilibrium, curvature=value), mode
 
 
-def _follow(descent, model, found, mode, green, push=0.1, most=5):
+def _follow(descent, found, mode, green, push=0.1, most=5):
     """Down the modes of negative curvature, `push` A at first, until the state is a minimum."""
     for _ in range(most):
         if found.curvature > 0:
@@ -164,7 +171,7 @@ def _follow(descent, model, found, mode, green, push=0.1, most=5):
         start = found.positions + push * mode / np.abs(mode).max()
         found = descent.run(start, found.defect.crystal.a)
         gained = before + float((found.site_energies - above).sum())
-        found, mode = _with_curvature(model, replace(found, followed=gained), green)
+        found, mode = _with_curvature(descent, replace(found, followed=gained), green)
     raise NotConverged(f"{most} modes of negative curvature followed, and still a saddle point")
 
 
@@ -176,7 +183,7 @@ class _Descent:
         self.tolerance, self.most, self.progress = tolerance, most, progress
         self.memory, self.max_step, self.evaluations = memory, max_step, 0
 
-    def _evaluate(self, x):
+    def _evaluate(self, x, values=None):
         moved = np.sqrt(((x - self.x0 - (x - self.x0).mean(axis=0)) ** 2).sum(axis=1).max())
         if not moved < self.limit:
             raise LeftBasin(
@@ -184,7 +191,7 @@ class _Descent:
                 f"{self.defect.name} left its basin"
             )
         self.evaluations += 1
-        V, f = self.surface.evaluate(x)
+        V, f = values or self.surface.evaluate(x)
         worst = np.sqrt((f**2).sum(axis=1).max())
         if not (np.isfinite(worst) and np.isfinite(V).all()):
             raise NotFinite(
@@ -196,11 +203,13 @@ class _Descent:
         # the mean is round-off: site energies do not change under translation
         return V, f - f.mean(axis=0)
 
-    def run(self, x0, limit: float) -> Equilibrium:
-        """Minimise from x0 (n, d); LeftBasin beyond `limit` (A) from there."""
+    def run(self, x0, limit: float, values=None) -> Equilibrium:
+        """Minimise from x0 (n, d), with the energies and forces there if they are known; LeftBasin
+        beyond `limit` (A) from there.
+        """
         self.surface = landscape(self.model, self.defect.cell, x0, SKIN)
         self.x0, self.limit = x0, limit
-        x, (V, f) = x0, self._evaluate(x0)
+        x, (V, f) = x0, self._evaluate(x0, values)
         history: deque = deque(maxlen=self.memory)
         while (worst := np.sqrt((f**2).sum(axis=1).max())) >= self.tolerance:
             if self.evaluations >= self.most:
@@ -213,6 +222,7 @@ class _Descent:
             if (s * y).sum() > 0:
                 history.append((s, y, 1.0 / (s * y).sum()))
             x, V, f = x + s, Vt, ft
+        self.forces = f
         return Equilibrium(self.defect, x, V, float(worst), self.evaluations, self.tolerance)
 
     def _step(self, x, V, f, history):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..contracts import Model, Operator
     from ..crystals.defects import Defect
     from ..crystals.lattice import Crystal
+    from .landscape import Landscape
     from .relaxation import Equilibrium
 
 
@@ -48,6 +49,11 @@ def core_forces(defect: Defect, count: int = 3, seed: int = 1) -> np.ndarray:
     core = defect.distance() < 1.6 * defect.crystal.shells[0]
     shape = (count, *defect.positions.shape)
     return core[:, None] * np.random.default_rng(seed).standard_normal(shape)
+
+
+def spread_field(preconditioner: Operator, shape: tuple[int, int], seed: int = 0) -> np.ndarray:
+    """Response (n, d) of the lattice to random forces on all atoms."""
+    return preconditioner(np.random.default_rng(seed).standard_normal(shape))
 
 
 def soft_fields(
@@ -92,7 +98,8 @@ def lowest_curvature(
     ----------
     hessian, preconditioner : operators (n, d) -> (n, d);  gram : operator, D'D
     start : sequence of (n, d)     fields without symmetry (`soft_fields`, `core_forces`): a mode
-                                   that breaks the state's symmetry is found only if a start has it
+                                   that breaks the state's symmetry is found only if a start has it;
+                                   the mode of a nearby state saves most of the search
     """
     # A stiffness far below any crystal's counts as zero: else an eigenvalue zero never settles.
     return Curvature(
@@ -110,14 +117,27 @@ def lowest_curvature(
 
 
 def curvature_at(
-    model: Model, equilibrium: Equilibrium, green: LatticeGreen | None = None
+    model: Model,
+    equilibrium: Equilibrium,
+    green: LatticeGreen | None = None,
+    surface: Landscape | None = None,
+    forces: np.ndarray | None = None,
+    modes: Sequence[np.ndarray] = (),
 ) -> Curvature:
-    """`lowest_curvature` of a model at its own equilibrium, from random forces on the core."""
+    """`lowest_curvature` of a model at its own equilibrium, from random forces on the core.
+
+    surface, forces : of the model near the equilibrium, and (n, d), eV/A, at it, where known
+    modes : sequence of (n, d)    lowest modes of nearby states: start with them and one random
+                                  field
+    """
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(model, defect.homogeneous)).for_defect(defect)
-    surface = landscape(model, defect.cell, x, skin=0.1)
-    hessian = surface.quick_hessian(x, surface.evaluate()[1])
-    start = [P(f) for f in core_forces(defect, 2)]
+    surface = landscape(model, defect.cell, x, skin=0.1) if surface is None else surface
+    hessian = surface.quick_hessian(x, surface.evaluate()[1] if forces is None else forces)
+    if len(modes):
+        start = [P(core_forces(defect, 1)[0]), *modes]
+    else:
+        start = [*(P(f) for f in core_forces(defect, 2)), spread_field(P, x.shape)]
     return lowest_curvature(hessian, EnergyNorm(equilibrium).gram, P, start)
 
 
@@ -132,5 +152,5 @@ def stability_constant(
     defect, x = equilibrium.defect, equilibrium.positions
     P = (green or LatticeGreen(potential, defect.homogeneous)).for_defect(defect)
     H = landscape(potential, defect.cell, x).hessian()
-    options = {"start": soft_fields(H, P, defect), **options}
+    options = {"start": [*soft_fields(H, P, defect), spread_field(P, x.shape)], **options}
     return extreme_eigenvalue(H, EnergyNorm(equilibrium).gram, P, x.shape, "smallest", **options)[0]

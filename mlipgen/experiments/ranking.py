@@ -34,7 +34,8 @@ class SymmetricReference(Reference):
 
     def _require_minimum(self):
         try:
-            self.lowest = self.lowest_curvature(self.hessian).value
+            self.lowest, mode = self.lowest_curvature(self.hessian)
+            self._modes = [mode]
         except NotConverged:
             self.lowest = np.nan
 

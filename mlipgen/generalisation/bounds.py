@@ -48,7 +48,7 @@ def mismatch(
         reference.preconditioner,
         x.shape,
         "modulus",
-        start=reference.soft,
+        start=[*reference.soft, reference.spread],
         **options,
     )
     return abs(value)

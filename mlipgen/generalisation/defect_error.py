@@ -65,4 +65,6 @@ class DefectError:
 
 def defect_error(model, reference: Reference, **options) -> DefectError:
     """Predict, then relax and measure: `DefectError`; options of `measure`."""
-    return DefectError(predict(model, reference), measure(model, reference, **options), reference)
+    prediction = predict(model, reference)
+    measured = measure(model, reference, prediction=prediction, **options)
+    return DefectError(prediction, measured, reference)

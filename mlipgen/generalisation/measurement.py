@@ -9,7 +9,7 @@ from ..crystals import minimum_image
 from ..equilibrium import formation_energy, landscape, relax
 from ..failures import LeftBasin, NotConverged, NotFinite
 from .matching import match_labels
-from .prediction import basin_radius
+from .prediction import Prediction, basin_radius
 from .reference import Reference
 from .verdict import RELAXED, Outcome, Verdict
 
@@ -42,7 +42,11 @@ class Measurement:
 
 
 def measure(
-    model, reference: Reference, tolerance: float | None = None, progress=None
+    model,
+    reference: Reference,
+    tolerance: float | None = None,
+    progress=None,
+    prediction: Prediction | None = None,
 ) -> Measurement:
     """Relax the defect with `model` from the reference equilibrium, down to a minimum, and compare.
 
@@ -55,9 +59,18 @@ def measure(
     ----------
     tolerance : float       eV/A, largest force left; default: 1e-6 of the largest force at the
                             start, at most 1e-7, so that small errors are resolved as well
+    prediction : Prediction of the same model      saves what it has computed already: the forces at
+                            the reference equilibrium, and where the search for the lowest
+                            curvature starts
     """
     ref, defect = reference.equilibrium, reference.defect
-    V0, f0 = landscape(model, defect.cell, ref.positions).evaluate()
+    modes = []
+    if prediction is not None and prediction.mode is not None:
+        modes = [prediction.mode]
+    if prediction is not None and prediction.known is not None:
+        V0, f0 = prediction.known
+    else:
+        V0, f0 = landscape(model, defect.cell, ref.positions).evaluate()
     if not (np.isfinite(V0).all() and np.isfinite(f0).all()):
         return Measurement(
             Verdict(Outcome.BROKEN, "an energy or force at the reference equilibrium")
@@ -78,6 +91,8 @@ def measure(
             max_evaluations=1000,
             progress=progress,
             saddle="follow",
+            values=(V0, f0),
+            modes=modes,
         )
     except (LeftBasin, NotConverged, NotFinite) as error:
         broken = isinstance(error, NotFinite)

@@ -46,6 +46,8 @@ class Prediction:
     curvature : float, eV/A^2      lowest <H_ML v, v> / |Dv|^2 at ubar + du: positive at a minimum
     steps : int                    Newton steps taken, 1 or 2
     du, linear_du : (n, d), A, or None
+    mode : (n, d) or None          the field of lowest curvature
+    known : energies (n,), eV, and forces (n, d), eV/A, of the model at the reference equilibrium
     verdict : Verdict              true where the prediction applies; numbers that could not be
                                    computed are nan
     """
@@ -60,6 +62,8 @@ class Prediction:
     steps: int = 0
     du: np.ndarray | None = field(default=None, repr=False)
     linear_du: np.ndarray | None = field(default=None, repr=False)
+    mode: np.ndarray | None = field(default=None, repr=False)
+    known: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
     @property
     def applies(self) -> bool:
@@ -99,64 +103,68 @@ def predict(
             Verdict(Outcome.BROKEN, "an energy or force at the reference equilibrium")
         )
     gap = float(surface.above_crystal(V, defect.crystal)) - reference.formation_energy
+    found: dict[str, Any] = {"known": (V, f)}
     f = f - f.mean(axis=0)
-    known: dict[str, Any] = {}
     try:
         if linear:
-            known["linear_du"] = reference.response(f, rtol)
-            known["linear_geometry"] = reference.norm(known["linear_du"])
-        newton = _newton(surface, reference, V, f, known.get("linear_du"), rtol, second_step)
+            found["linear_du"] = reference.response(f, rtol)
+            found["linear_geometry"] = reference.norm(found["linear_du"])
+        newton, end = _newton(surface, reference, V, f, found.get("linear_du"), rtol, second_step)
     except (Unstable, NotConverged, NotFinite) as error:
-        return Prediction(Verdict(Outcome.UNSTABLE, str(error)), **known)
-    known.update(newton, energy=gap + newton["relaxation"])
-    known["geometry"] = reference.norm(newton["du"])
-    verdict, curvature = _judge(surface, reference, newton["du"], newton["kappa"])
-    return Prediction(verdict, curvature=curvature, **known)
+        return Prediction(Verdict(Outcome.UNSTABLE, str(error)), **found)
+    found.update(newton, energy=gap + newton["relaxation"])
+    found["geometry"] = reference.norm(newton["du"])
+    return Prediction(**found, **_judge(surface, reference, newton["du"], newton["kappa"], end))
 
 
 def _newton(surface, reference, V, f, guess, rtol, second_step):
-    """One or two Newton steps from the reference equilibrium: du, kappa, relaxation, steps."""
+    """One or two Newton steps from the reference equilibrium: du, kappa, relaxation, steps; and the
+    forces (n, d) at their end, if they are known.
+    """
     x = reference.equilibrium.positions
     du = linear_response(surface.hessian(), f, reference.preconditioner, start=guess, rtol=rtol)
     relaxation = -0.5 * float((f * du).sum())
     size = reference.dual_norm(f)
     # Forces no larger than those that the reference's own relaxation left over are no error.
     if size <= 3 * reference.rest:
-        return {"du": du, "kappa": 0.0, "relaxation": relaxation, "steps": 1}
+        return {"du": du, "kappa": 0.0, "relaxation": relaxation, "steps": 1}, None
     V1, f1 = surface.evaluate(x + du)
     kappa = reference.dual_norm(f1 - f1.mean(axis=0)) / size
     if not kappa > second_step:
-        return {"du": du, "kappa": kappa, "relaxation": relaxation, "steps": 1}
+        return {"du": du, "kappa": kappa, "relaxation": relaxation, "steps": 1}, f1
     f1 = f1 - f1.mean(axis=0)
     more = linear_response(surface.hessian(x + du), f1, reference.preconditioner, rtol=rtol)
     relaxation = float((V1 - V).sum()) - 0.5 * float((f1 * more).sum())
     f2 = surface.evaluate(x + du + more)[1]
     kappa = reference.dual_norm(f2 - f2.mean(axis=0)) / size
-    return {"du": du + more, "kappa": kappa, "relaxation": relaxation, "steps": 2}
+    return {"du": du + more, "kappa": kappa, "relaxation": relaxation, "steps": 2}, f2
 
 
-def _judge(surface, reference, du, kappa):
-    """The verdict on a Newton estimate, and the lowest curvature at its end (nan if not needed)."""
+def _judge(surface, reference, du, kappa, forces):
+    """The verdict on a Newton estimate, the lowest curvature at its end (if needed) and its
+    mode.
+    """
     if not kappa <= KAPPA_LIMIT:
         why = f"kappa = {kappa:.2g} after two Newton steps, over the limit {KAPPA_LIMIT:g}"
-        return Verdict(Outcome.WIDE, why), np.nan
+        return {"verdict": Verdict(Outcome.WIDE, why)}
     moved, limit = np.linalg.norm(du, axis=1).max(), basin_radius(reference.defect.crystal)
     if moved > limit:
         why = f"an atom would move by {moved:.2f} A, more than {limit:.2f} A: another defect"
-        return Verdict(Outcome.LEFT, why), np.nan
+        return {"verdict": Verdict(Outcome.LEFT, why)}
     x = reference.equilibrium.positions
     try:
-        hessian = surface.quick_hessian(x + du, surface.evaluate(x + du)[1])
-        curvature = reference.lowest_curvature(hessian).value
+        forces = surface.evaluate(x + du)[1] if forces is None else forces
+        curvature, mode = reference.lowest_curvature(surface.quick_hessian(x + du, forces))
     except NotConverged as error:
-        return Verdict(Outcome.SADDLE, f"not shown to be one: {error}"), np.nan
+        return {"verdict": Verdict(Outcome.SADDLE, f"not shown to be one: {error}")}
+    found = {"curvature": curvature, "mode": mode}
     if not curvature > 0:
         why = (
             f"the lowest curvature of the learned model is {curvature:.2g} eV/A^2: its state near "
             f"the reference {reference.defect.name} is a saddle point, its own minimum elsewhere"
         )
-        return Verdict(Outcome.SADDLE, why), curvature
-    return APPLIES, curvature
+        return {"verdict": Verdict(Outcome.SADDLE, why), **found}
+    return {"verdict": APPLIES, **found}
 
 
 def basin_radius(crystal: Crystal) -> float:

@@ -19,7 +19,7 @@ from ..equilibrium import (
     stability_constant,
 )
 from ..equilibrium.relaxation import saddle_message
-from ..equilibrium.stability import core_forces, lowest_curvature
+from ..equilibrium.stability import core_forces, lowest_curvature, spread_field
 from ..failures import Unstable
 from ..potentials.calculator_model import CalculatorModel
 
@@ -71,6 +71,7 @@ class Reference:
         self.hessian = self.landscape.hessian()
         #: Dual norm of the forces that the relaxation left over: smaller residuals are no error.
         self.rest = self.dual_norm(self.landscape.evaluate()[1])
+        self._modes: list[np.ndarray] = []
         self._require_minimum()
         self.formation_energy = formation_energy(potential, self.equilibrium)
         interstitial = len(defect) > len(defect.homogeneous)
@@ -104,9 +105,19 @@ class Reference:
             return [self.preconditioner(f) for f in core_forces(self.defect)]
         return soft_fields(self.hessian, self.preconditioner, self.defect)
 
+    @cached_property
+    def spread(self) -> np.ndarray:
+        """Response (n, d) of the lattice to random forces on all atoms."""
+        return spread_field(self.preconditioner, self.equilibrium.u.shape)
+
     def lowest_curvature(self, hessian: Operator) -> Curvature:
-        """Lowest <Hv, v> / |Dv|^2 (eV/A^2) of another Hessian at this defect, and its mode."""
-        return lowest_curvature(hessian, self.norm.gram, self.preconditioner, self.soft)
+        """Lowest <Hv, v> / |Dv|^2 (eV/A^2) of a Hessian at this defect, and its mode.
+
+        Once the reference's own mode is known, the search starts with it: a model near the
+        reference has nearly the same.
+        """
+        start = [*self.soft[: 3 - len(self._modes)], self.spread, *self._modes]
+        return lowest_curvature(hessian, self.norm.gram, self.preconditioner, start)
 
     def _require_minimum(self):
         """The theory needs a strongly stable minimiser; a relaxation that keeps the start's
@@ -117,7 +128,8 @@ class Reference:
             if curvature is None:
                 curvature = curvature_at(self.potential, self.equilibrium, self.green).value
         else:
-            curvature = self.lowest_curvature(self.hessian).value
+            curvature, mode = self.lowest_curvature(self.hessian)
+            self._modes = [mode]
         if not curvature > 0:
             raise Unstable(
                 f"under this potential {saddle_message(self.equilibrium, curvature)}; "

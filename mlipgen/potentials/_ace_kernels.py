@@ -1,4 +1,4 @@
-"""Compiled kernels of the linear ACE: one site at a time, its neighbours j innermost (vectorised).
+"""Compiled kernels of the ACE basis: one site at a time, its neighbours j innermost (vectorised).
 
 The same source serves float64 and complex128 neighbour vectors (complex step): every formula is
 analytic, comparisons use `.real`.  `reassoc` and `contract` let the compiler vectorise sums;
@@ -49,21 +49,24 @@ def radial(J, r, radial_data, recurrence, x, dx, P, dP):
 
 
 @njit(cache=True, nogil=True)
-def inside(R, first, last, cutoff, which, r, u):
-    """Collect the pairs of one site that are inside the cutoff; returns their number."""
+def inside(R, first, last, cutoff, which, r, u, lane, lanes):
+    """Collect the pairs of one site that are inside the cutoff, neighbour j at j * lanes + lane;
+    returns their number.
+    """
     J = 0
     for p in range(first, last):
         r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1]
         if R.shape[1] == 3:
             r2 += R[p, 2] * R[p, 2]
         if r2.real < cutoff * cutoff:
-            which[J] = p
-            r[J] = np.sqrt(r2)
-            inverse = 1.0 / r[J]
-            u[2, J] = 0.0
+            q = J * lanes + lane
+            which[q] = p
+            r[q] = np.sqrt(r2)
+            inverse = 1.0 / r[q]
+            u[2, q] = 0.0
             for d in range(R.shape[1]):
-                u[d, J] = R[p, d] * inverse
-            u[3, J] = inverse
+                u[d, q] = R[p, d] * inverse
+            u[3, q] = inverse
             J += 1
     return J
 
@@ -80,97 +83,6 @@ def project(J, P, Y, start, count, A):
                 total += P[n, j] * Y[lm, j]
             A[start[lm] + n] = total
     A[-1] = 1.0
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def products_gradient(A, D, pairs, rows, last, coefficient):
-    """E = sum_(a,b) A_a A_b sum_c C_abc A_c over the sparse coefficients; D = dE/dA.
-
-    pairs (n, 2) the (a, b), rows (n + 1,) their entries in `last` (the c) and `coefficient`.  The
-    pad's D is meaningless.
-    """
-    energy = 0.0 * A[-1]  # a zero of the right type
-    D[:] = 0.0
-    for t in range(len(pairs)):
-        a, b = pairs[t]
-        ab = A[a] * A[b]
-        inner = 0.0 * A[-1]
-        for q in range(rows[t], rows[t + 1]):
-            c = last[q]
-            inner += coefficient[q] * A[c]
-            D[c] += coefficient[q] * ab
-        energy += ab * inner
-        D[a] += A[b] * inner
-        D[b] += A[a] * inner
-    return energy
-
-
-@njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
-def linear_sites(
-    R, offsets, radial_data, recurrence, norm, lmax, start, count, pairs, rows, last, coefficient
-):
-    """Site energies (n_sites,) and their gradients (n_pairs, d) with the coefficients contracted
-    first.
-    """
-    n_sites, n_A = len(offsets) - 1, count.sum()
-    V, G = np.zeros(n_sites, R.dtype), np.zeros_like(R)
-    nmax, L = len(recurrence), len(start)
-    width = 0
-    for i in range(n_sites):
-        width = max(width, offsets[i + 1] - offsets[i])
-    for chunk in prange((n_sites + CHUNK - 1) // CHUNK):
-        which = np.empty(width, np.int64)
-        r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
-        u, T = np.empty((4, width), R.dtype), np.empty((4, width), R.dtype)
-        w, dw = np.empty(width, R.dtype), np.empty(width, R.dtype)
-        P, dP = np.empty((nmax, width), R.dtype), np.empty((nmax, width), R.dtype)
-        Q, cs = (
-            np.empty(((lmax + 1) * (lmax + 2) // 2, width), R.dtype),
-            np.empty((2, lmax + 1, width), R.dtype),
-        )
-        Y, dY = np.empty((L, width), R.dtype), np.empty((3, L, width), R.dtype)
-        A, D = np.empty(n_A + 1, R.dtype), np.empty(n_A + 1, R.dtype)
-        for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
-            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u)
-            if J == 0:
-                continue
-            radial(J, r, radial_data, recurrence, x, dx, P, dP)
-            harmonics(R.shape[1], J, u, norm, lmax, Q, cs, Y, dY)
-            project(J, P, Y, start, count, A)
-            V[i] = products_gradient(A, D, pairs, rows, last, coefficient)
-            backward(J, P, dP, Y, dY, u, start, count, D, w, dw, T)
-            for j in range(J):
-                for d in range(R.shape[1]):
-                    G[which[j], d] = T[d, j]
-    return V, G
-
-
-@njit(cache=True, nogil=True, fastmath=FAST)
-def backward(J, P, dP, Y, dY, u, start, count, D, w, dw, T):
-    """T[:3, j] = sum_a D_a grad_j (P_n Y_lm): radial sums first, then one pass over lm.
-
-    grad = P' u Y + (P / r) (dY - u (u . dY)).
-    """
-    T[:, :J] = 0.0
-    for lm in range(len(start)):
-        for j in range(J):
-            w[j] = 0.0
-            dw[j] = 0.0
-        for n in range(count[lm]):
-            d = D[start[lm] + n]
-            for j in range(J):
-                w[j] += d * P[n, j]
-                dw[j] += d * dP[n, j]
-        for j in range(J):
-            T[3, j] += dw[j] * Y[lm, j]
-            T[0, j] += w[j] * dY[0, lm, j]
-            T[1, j] += w[j] * dY[1, lm, j]
-            T[2, j] += w[j] * dY[2, lm, j]
-    for j in range(J):
-        along = u[0, j] * T[0, j] + u[1, j] * T[1, j] + u[2, j] * T[2, j]
-        outward = T[3, j] - along * u[3, j]
-        for d in range(3):
-            T[d, j] = T[d, j] * u[3, j] + outward * u[d, j]
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
@@ -235,7 +147,7 @@ def basis_sites(
         )
         D[:] = 0.0
         for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
-            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u)
+            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u, 0, 1)
             if J == 0:
                 continue
             radial(J, r, radial_data, recurrence, x, dx, P, dP)

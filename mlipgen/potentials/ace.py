@@ -222,10 +222,11 @@ class LinearACE(SitePotential):
         See `SitePotential.sites`.
         """
         from ..crystals._compiled import call
-        from ._ace_kernels import linear_sites
+        from ._ace_linear_kernels import linear_sites
 
         R, offsets = checked_pairs(R, offsets, self.dimension)
-        V, G = call(linear_sites, R, offsets, *self.basis._tables, *self._contracted)
+        lanes = 16 if R.dtype == float else 8
+        V, G = call(linear_sites, R, offsets, *self.basis._tables, *self._contracted, lanes)
         return V + self.offset, G
 
     def to_dict(self) -> dict:
