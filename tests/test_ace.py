@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
+from scratch import plain_and_poisoned
 
 from mlipgen.potentials import ACEBasis, LinearACE, _ace_kernels, _ace_linear_kernels
 from mlipgen.potentials._couplings import coupling
@@ -260,26 +261,7 @@ def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, kernels,
     results.
     """
 
-    class Poisoned:
-        def __getattr__(self, attribute):
-            return getattr(np, attribute)
-
-        def empty(self, shape, dtype=float):
-            return np.full(shape, 77 if dtype == np.int64 else np.nan, dtype)
-
-    R, offsets = environments(13, 5, 12)
+    environment = environments(13, 5, 12)
     lanes = 4  # two blocks, the second with one site
-    kernel = getattr(kernels, name)
-
-    def run(function):
-        if name == "linear_sites":
-            return function(R, offsets, *BASIS._tables, *model()._contracted, lanes)
-        out = np.zeros((5, len(BASIS))), np.zeros((len(R), 3, len(BASIS)))
-        function(R, offsets, *BASIS._tables, *BASIS._products, *out)
-        return out
-
-    expected = run(kernel)
-    run(kernel.py_func)  # compiles what it calls for its types of integers
-    monkeypatch.setattr(kernels, "np", Poisoned())
-    for got, want in zip(run(kernel.py_func), expected):
+    for got, want in plain_and_poisoned(monkeypatch, kernels, name, model(), environment, lanes):
         close(got, want, 1e-14)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scratch import plain_and_poisoned
 
 from mlipgen.crystals import Crystal, Supercell, build_defect
 from mlipgen.generalisation import Reference, defect_error
@@ -308,28 +309,9 @@ def test_bad_input_is_named():
     "kernels, name", [(_ace_kernels, "basis_sites"), (_ace_linear_kernels, "linear_sites")]
 )
 def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, kernels, name):
-    class Poisoned:
-        def __getattr__(self, attribute):
-            return getattr(np, attribute)
-
-        def empty(self, shape, dtype=float):
-            return np.full(shape, 77 if dtype == np.int64 else np.nan, dtype)
-
-    R, offsets = environments(13, 5, 12)
+    environment = environments(13, 5, 12)
     lanes = 4  # two blocks, the second with one site
-    kernel = getattr(kernels, name)
-
-    def run(function):
-        if name == "linear_sites":
-            return function(R, offsets, *BASIS._tables, *model()._contracted, lanes)
-        out = np.zeros((5, len(BASIS))), np.zeros((len(R), 2, len(BASIS)))
-        function(R, offsets, *BASIS._tables, *BASIS._products, *out)
-        return out
-
-    expected = run(kernel)
-    run(kernel.py_func)  # compiles what it calls for its types of integers
-    monkeypatch.setattr(kernels, "np", Poisoned())
-    for got, want in zip(run(kernel.py_func), expected, strict=True):
+    for got, want in plain_and_poisoned(monkeypatch, kernels, name, model(), environment, lanes):
         close(got, want, 1e-14)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from ase.io import read
 from assess_examples import CRYSTAL, W, assessed, fitted
+from command_line import run
 
-from mlipgen import cli
 from mlipgen.generalisation.assess import Assessment, assess
 from mlipgen.potentials import CalculatorModel, save_model
 
@@ -107,16 +107,6 @@ def folder(tmp_path, monkeypatch):
 def arguments(reference="calc.py:good", *more):
     names = ["--candidate", "fit.json", "--reference", reference, "--crystal", "W"]
     return ["assess", *names, *SMALL, "--out", "out", *more]
-
-
-def run(capsys, *arguments):
-    """Exit status, standard output, standard error."""
-    try:
-        status = cli.main(list(arguments))
-    except SystemExit as stop:
-        status = stop.code
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def computed():

@@ -7,18 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from command_line import run
 
 from mlipgen import cli
-
-
-def run(capsys, *arguments):
-    """Exit status, standard output, standard error."""
-    try:
-        status = cli.main(list(arguments))
-    except SystemExit as stop:
-        status = stop.code
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 def test_help_is_complete(capsys):

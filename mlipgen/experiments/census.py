@@ -26,8 +26,7 @@ from ..generalisation.bounds import (
     terms_bound,
 )
 from ..generalisation.verdict import Outcome
-from .study import Prepared, Study, run_studies
-from .sweep import local_processes
+from .study import Prepared, Study, run_all
 
 if TYPE_CHECKING:
     from ..contracts import Size
@@ -132,13 +131,7 @@ def run(
     """
     studies = [replace(s, seed=seed) for s in systems for seed in seeds]
     names = [f"{s.crystal}-{s.defect}-{s.seed}" for s in studies]
-    folders = [None if out is None else Path(out) / name for name in names]
-    if executor is None and workers != 1:
-        with local_processes(workers) as pool:
-            parts = run_studies(studies, folders, progress, pool)
-    else:
-        parts = run_studies(studies, folders, progress, executor)
-    return [row for part in parts for row in part]
+    return run_all(studies, names, out, workers, executor, progress)
 
 
 def within(

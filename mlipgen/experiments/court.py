@@ -22,7 +22,7 @@ from ..learning.kinds import parse_kinds
 from ..learning.training import crystal_observations, defect_observations
 from .ensembles import ENSEMBLES, ActiveSet, Rows
 from .forecast_census import ForecastPrepared, ForecastStudy
-from .study import run_studies
+from .study import run_all
 
 #: What the training data give, one number or dict each.
 TRAINING = (*ENSEMBLES, "grade")
@@ -67,11 +67,8 @@ def run(
     there are not computed again.  executor : anything with `submit`.
     """
     studies = [replace(s, seed=seed) for s in systems for seed in seeds]
-    folders = [
-        None if out is None else Path(out) / f"{s.crystal}-{s.defect}-{s.seed}" for s in studies
-    ]
-    parts = run_studies(studies, folders, progress, executor)
-    return [row for part in parts for row in part]
+    names = [f"{s.crystal}-{s.defect}-{s.seed}" for s in studies]
+    return run_all(studies, names, out, 1, executor, progress)
 
 
 class CourtPrepared(ForecastPrepared):

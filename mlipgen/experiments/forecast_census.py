@@ -27,8 +27,7 @@ from ..generalisation.composite import Tables, embed, same_defect
 from ..generalisation.forecast import ForecastStep, forecast, judge
 from ..generalisation.verdict import Outcome
 from ..potentials.finite_differences import supercell_force_constants
-from .study import Prepared, Study, run_studies
-from .sweep import local_processes
+from .study import Prepared, Study, run_all
 
 if TYPE_CHECKING:
     from ..contracts import Size
@@ -123,13 +122,7 @@ def run(
         for seed in seeds
     ]
     names = [f"{s.crystal}-{s.defect}-{s.test_cell}-{s.seed}" for s in studies]
-    folders = [None if out is None else Path(out) / name for name in names]
-    if executor is None and workers != 1:
-        with local_processes(workers) as pool:
-            parts = run_studies(studies, folders, progress, pool)
-    else:
-        parts = run_studies(studies, folders, progress, executor)
-    return [row for part in parts for row in part]
+    return run_all(studies, names, out, workers, executor, progress)
 
 
 class ForecastPrepared(Prepared):

@@ -26,9 +26,9 @@ from ..learning.training import HELD_OUT
 from .prepared import Prepared, reference_potential
 from .results import write_results
 from .store import Store
-from .sweep import ONE_AT_A_TIME, sweep
+from .sweep import ONE_AT_A_TIME, local_processes, sweep
 
-__all__ = ["Prepared", "Study", "reference_potential", "run_studies"]
+__all__ = ["Prepared", "Study", "reference_potential", "run_all", "run_studies"]
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,28 @@ def run_studies(
         if out is not None:
             write_results(own, study, Path(out))
     return parts
+
+
+def run_all(
+    studies: Sequence,
+    names: Sequence[str],
+    out: str | Path | None = None,
+    workers: int | None = None,
+    executor: Any = None,
+    progress: bool = False,
+) -> list[dict]:
+    """The rows of several studies, each kept in its own folder `out`/name.
+
+    out : a folder, or None where nothing is kept
+    workers : processes; default one for each core, 1 is this one
+    executor : anything with `submit`, in place of local processes
+    """
+    if executor is None and workers != 1:
+        with local_processes(workers) as pool:
+            return run_all(studies, names, out, workers, pool, progress)
+    folders = [None if out is None else Path(out) / name for name in names]
+    parts = run_studies(studies, folders, progress, executor)
+    return [row for part in parts for row in part]
 
 
 def _fingerprint(potential):
