@@ -22,15 +22,14 @@ from ase.calculators.calculator import all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from mlipgen.crystals import Crystal, Supercell, build_defect
-from mlipgen.equilibrium import relax
+from mlipgen.crystals import Crystal
 from mlipgen.generalisation.assess import assess
 from mlipgen.generalisation.assess.shopping import Shop
 from mlipgen.generalisation.forecast import forecast
 from mlipgen.learning import assemble, fit_blocks
 from mlipgen.learning.labels import CachedCalculator, LabelStore, structure_key
-from mlipgen.learning.observations import Configuration, Energy, Forces, Virial
-from mlipgen.learning.training import strains
+from mlipgen.learning.observations import Energy, Forces, Virial
+from mlipgen.learning.training import defect_configurations, strains
 from mlipgen.potentials import ACEBasis, CalculatorModel
 from mlipgen.potentials.files import save_model
 from mlipgen.potentials.naming import calculator_entry
@@ -73,19 +72,6 @@ class Witness(CachedCalculator):
         self.frames[structure_key(self.atoms)] = (self.atoms.copy(), dict(self.results))
 
 
-def training(model, crystal):
-    """Energies and forces of vacancy cells: the relaxed one with its displacements scaled, rattled;
-    as `learning.training.defect_configurations`, relaxed no further than float32 goes.
-    """
-    start = build_defect("vacancy", Supercell(crystal, CELL))
-    there = relax(model, start, tolerance=20 * model.noise.force, saddle="ignore")
-    rng, out = np.random.default_rng(0), []
-    for scale, sigma in zip(np.linspace(0.7, 1.2, COUNT), np.linspace(0, 0.03, COUNT)):
-        x = start.positions + scale * there.u + sigma * rng.standard_normal(there.u.shape)
-        out.append(Configuration(x, start.cell, crystal, start.centre))
-    return out
-
-
 def candidate(model, crystal, configurations):
     basis = ACEBasis(CUTOFF, DEGREE, r0=float(crystal.shells[0]))
     observations = [kind(c) for c in configurations for kind in (Energy, Forces)]
@@ -112,7 +98,7 @@ def write_labels(frames, path):
 
 def main(model, data, truth=True):
     crystal = Crystal.equilibrium(model)
-    configurations = training(model, crystal)
+    configurations = defect_configurations(model, crystal, "vacancy", CELL, COUNT, saddle="ignore")
     model.forget()
     model.calculator.reset()
     frames = model.calculator.frames = {}

@@ -2,6 +2,7 @@
 differentiation; a new kind is one class.
 """
 
+import zlib
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +26,16 @@ from mlipgen.learning import (
     training_set,
 )
 from mlipgen.learning.kinds import Observation, parse_kinds
-from mlipgen.potentials import EAM, ACEBasis, LinearACE, StillingerWeber, Toy2D, force_constants
+from mlipgen.potentials import (
+    EAM,
+    ACEBasis,
+    CalculatorModel,
+    LinearACE,
+    StillingerWeber,
+    Toy2D,
+    force_constants,
+)
+from mlipgen.potentials.calculators import SiteCalculator
 
 
 @lru_cache
@@ -217,6 +227,26 @@ def test_training_sets_are_seeded():
     assert (one[0] == other[0]).all() and (one[1] != other[1]).all()
     with pytest.raises(ValueError, match="count = 0"):
         defect_configurations(potential, crystal, "vacancy", 3, count=0)
+
+
+def test_a_calculator_with_noise_makes_a_training_set():
+    """Relaxed no further than its noise, which is that of a network in single precision."""
+    potential, crystal, _, _, _ = setting("W")
+
+    class Noisy(SiteCalculator):
+        def calculate(self, *arguments, **options):
+            super().calculate(*arguments, **options)
+            rng = np.random.default_rng(zlib.crc32(self.atoms.positions.tobytes()))
+            noise = 2e-6 * rng.standard_normal(self.results["forces"].shape)
+            self.results["forces"] = self.results["forces"] + noise
+
+    model = CalculatorModel(Noisy(potential), "W", cutoff=potential.cutoff)
+    assert model.noise.force == pytest.approx(2e-6, rel=0.5)
+    take = dict(cells=3, count=2, saddle="ignore")
+    found = defect_configurations(model, crystal, "vacancy", **take)
+    exact = defect_configurations(potential, crystal, "vacancy", **take)
+    for one, other in zip(found, exact):
+        assert np.abs(one.positions - other.positions).max() < 1e-4
 
 
 def test_strains_and_basis_displacements():

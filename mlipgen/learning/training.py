@@ -15,6 +15,7 @@ import numpy as np
 from ..crystals import Supercell, build_defect
 from ..equilibrium.relaxation import relax
 from ..failures import require_number, require_whole
+from ..potentials.calculator_model import CalculatorModel
 from .observations import Configuration, Energy, ForceConstants, Forces, Virial, WeightedForces
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def defect_configurations(
 
     Parameters
     ----------
-    potential : SitePotential      labels come from here; it also relaxes the defect in this cell
+    potential : SitePotential or CalculatorModel
+                                   labels come from here; it also relaxes the defect in this cell,
+                                   a calculator to 20 times its noise at best
     defect : str                   see `mlipgen.crystals.DEFECTS`
     cells : int or tuple           size of the training cell, in conventional unit cells
     count : int                    number of configurations; seed : int
@@ -65,7 +68,10 @@ def defect_configurations(
     seed = require_whole("seed", seed, 0, np.inf, "of the rattled configurations")
     require_number("rattle", rattle, 0.0, 1.0, "in angstrom")
     start = build_defect(defect, Supercell(crystal, cells))
-    equilibrium = relax(potential, start, saddle=saddle)
+    tolerance = 1e-8
+    if isinstance(potential, CalculatorModel):  # no further than its noise lets it
+        tolerance = max(tolerance, 20 * potential.noise.force)
+    equilibrium = relax(potential, start, tolerance=tolerance, saddle=saddle)
     rng = np.random.default_rng(seed)
     out = []
     for scale, sigma in zip(np.linspace(*scales, count), np.linspace(0.0, rattle, count)):
