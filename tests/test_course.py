@@ -61,7 +61,20 @@ def test_each_plan_opens_the_explorer():
         assert "{explorer}`" in TEXT[plan]
 
 
-@pytest.mark.parametrize("wrong", ["nowhere cell=3", "explorer cells=3", "explorer cell=x"])
+def test_every_weighting_of_forces_has_its_letter():
+    """Those of the page, read from its own list."""
+    page = (ROOT / "mlipgen/widgets/explorer/page/state.js").read_text(encoding="utf-8")
+    block = re.search(r"const WEIGHTINGS = \[(.*?)\];", page, re.S)[1]
+    letters = dict(re.findall(r'\["(\w+)", "[^"]+", "(\w)"\]', block))
+    assert {"uniform", "distance", "dual"} <= set(letters)
+    for name, letter in letters.items():
+        assert f"_{letter}_d8_" in fragment(*parse(f"explorer forces={name}"))
+    assert "_u_d8_" in fragment(*parse("explorer"))
+
+
+@pytest.mark.parametrize(
+    "wrong", ["nowhere cell=3", "explorer cells=3", "explorer cell=x", "explorer forces=dua"]
+)
 def test_a_wrong_setting_is_refused(wrong):
     with pytest.raises(ValueError):
         parse(wrong)

@@ -5,7 +5,8 @@ The explorer keeps the positions of its controls in the address of its page:
     #explorer_L4_E10_F0_Vx_FCx_u_d8_r-24_n0
 
 is the explorer named `explorer`, training cell 4, energies with weight 10 (ten tenths of a decade),
-forces with weight 1, no virials, no force constants, forces weighed uniformly (`h`: by distance),
+forces with weight 1, no virials, no force constants, forces weighed uniformly (`h`: by distance,
+`g`: in the dual norm),
 degree 8, ridge 10⁻⁶ (a quarter of a decade for each step), no noise, and the first set of data
 (else `_s1`, `_s2`).
 """
@@ -22,6 +23,8 @@ EXPLORERS = {
     "accuracy": ("book/10_how_accurately_you_fit", "accuracy", ("tungsten",)),
     "explorer": ("book/11_the_explorer", "explorer", ("tungsten", "copper", "silicon")),
 }
+# Ways to weight forces and their letters in the address.
+FORCES = {"uniform": "u", "distance": "h", "dual": "g"}
 NOISE_MAX = 0.1  # eV/A, the upper end of the noise control
 DEFAULTS = {"cell": 4, "observations": "EF", "degree": 8, "ridge": 1e-6, "noise": 0.0}
 
@@ -40,7 +43,7 @@ def parse(text):
             setting[key] = type(DEFAULTS[key])(value)
         elif key in KINDS:  # a weight
             setting[key] = float(value)
-        elif key == "forces" and value in ("uniform", "distance"):
+        elif key == "forces" and value in FORCES:
             setting[key] = value
         else:
             raise ValueError(f"{word}: not a control of the explorer")
@@ -69,7 +72,7 @@ def fragment(place, setting):
     return (
         f"#{name}_L{setting['cell']}_"
         + "_".join(f"{kind}{tenth}" for kind, tenth in tenths.items())
-        + f"_{'h' if setting.get('forces') == 'distance' else 'u'}_d{setting['degree']}"
+        + f"_{FORCES[setting.get('forces', 'uniform')]}_d{setting['degree']}"
         + f"_r{round(4 * math.log10(setting['ridge']))}_n{steps}"
         + (f"_s{index}" if index else "")
     )

@@ -92,9 +92,9 @@ function aceJax(setting, facts, atoms) {
           ),
         ]
       : []),
-    "By default ace-jax also fits the noise of energies, forces and virials, which rescales the " +
-      "three against each other; only its plain least squares takes the weights as they are. Its " +
-      "prior is its own: the ridge is not translated.",
+    "Given weights, ace-jax 0.4.1 fits one noise for all rows, so that the balance is theirs. " +
+      "With noise per quantity it fits one each for energies, forces and virials, which cancels " +
+      "weights between the three. Its prior is its own: the ridge is not translated.",
   ];
   return { notes, code: `weights = {\n    ${rows.join(",\n    ")},\n}\n` };
 }
