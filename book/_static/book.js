@@ -1,6 +1,7 @@
-// Formulas wider than their line are set a little smaller.  What is still too wide, and tables,
-// outputs and code, scroll inside themselves: by keyboard too (they take the focus), with an edge
-// that fades as long as there is more to come.
+// Formulas wider than their line are broken at their relations, then at their sums; parts that are
+// still too wide are set smaller.  What cannot be helped so, and tables, outputs and code, scroll
+// inside themselves: by keyboard too (they take the focus), with an edge that fades as long as
+// there is more to come.
 (function () {
   "use strict";
   // What the theme writes into the page as scripts and handlers (book/_tools/harden.py).
@@ -53,19 +54,74 @@
   const SCROLLING =
     "mjx-container, .pst-scrollable-table-container, table.indextable, .cell_output, " +
     ".cell_output .output, pre";
-  const SMALLEST = 0.66;
+  const SMALLEST = 0.55;
+
+  function width(formula) {
+    const parts = [...formula.querySelectorAll(".formula-part")];
+    const boxes = parts.length ? parts : [formula.querySelector("mjx-math") ?? formula];
+    return Math.max(...boxes.map((e) => Math.max(e.getBoundingClientRect().width, e.scrollWidth)));
+  }
+
+  function isGap(e) {
+    const space = e.matches("mjx-mspace") ? e : e.querySelector(":scope > mjx-mspace:only-child");
+    return parseFloat(space?.style.width) > 1.5; // \qquad
+  }
+
+  // MathJax marks a relation and what follows it with space="4", a sum's sign with "3".
+  function breakAt(formula, spaces) {
+    const math = formula.querySelector("mjx-math");
+    const alone = formula.getAttribute("display") === "true"; // broken before the sign, else behind
+    const add = (box, name) => {
+      const span = box.appendChild(document.createElement("span"));
+      span.className = `formula-${name}`;
+      return span;
+    };
+    let statement = null,
+      part = null,
+      follows = false;
+    for (const e of [...math.children]) {
+      const sign = !follows && spaces.includes(e.getAttribute("space"));
+      if (isGap(e)) {
+        add(math, "gap").append(" ", e);
+        statement = part = null;
+      } else {
+        statement ??= alone ? add(math, "statement") : math;
+        if (!part || (alone ? sign : follows)) part = add(statement, "part");
+        part.append(e);
+      }
+      follows = sign;
+    }
+    formula.classList.add("broken");
+  }
+
+  function whole(formula) {
+    for (const gap of formula.querySelectorAll(".formula-gap")) gap.firstChild.remove();
+    for (const name of ["part", "statement", "gap"])
+      for (const box of formula.querySelectorAll(`.formula-${name}`))
+        box.replaceWith(...box.childNodes);
+    formula.classList.remove("broken");
+  }
 
   function fit(formula) {
     if (formula.closest("table")) return; // a table scrolls as a whole
-    formula.dataset.size ??= formula.style.fontSize || "100%";
-    formula.style.fontSize = formula.dataset.size;
     const display = formula.getAttribute("display") === "true";
     const line = display ? formula : formula.closest("p, li, dd, dt, div");
     const style = getComputedStyle(line);
     const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
     const room = line.clientWidth - padding;
-    const wide = display ? formula.scrollWidth : formula.getBoundingClientRect().width;
-    if (room <= 0 || wide <= room + 1) return;
+    if (room <= 0 || formula.dataset.room === String(room)) return;
+    formula.dataset.room = room;
+    formula.dataset.size ??= formula.style.fontSize || "100%";
+    formula.style.fontSize = formula.dataset.size;
+    if (formula.matches(".broken")) whole(formula);
+    const rows = formula.querySelector("mjx-math > mjx-mtable");
+    for (const spaces of rows ? [] : ["4", "34"]) {
+      if (width(formula) <= room + 1) break;
+      whole(formula);
+      breakAt(formula, spaces);
+    }
+    const wide = rows && display ? formula.scrollWidth : width(formula);
+    if (wide <= room + 1) return;
     const size = parseFloat(formula.dataset.size) * Math.max(SMALLEST, (0.99 * room) / wide);
     formula.style.fontSize = `${size}%`;
   }

@@ -80,10 +80,24 @@ def with_contents(text):
 VERBATIM = re.compile(
     r"(<(?:script|style|pre|code|head)\b.*?</(?:script|style|pre|code|head)>)", re.S
 )
+PLAIN = r"(?![^<]*\\[)\]]</)"  # not within a formula
+
+
+def _kept(found):
+    before, formula, behind = found.groups()
+    return f'<span class="kept">{found[0]}</span>' if before or behind else formula
+
+
 JOINED = {
-    # a number and its unit; a formula, which is a box, and the sign that follows it
-    re.compile(r"(\d|</span>) (%|m?Å|[mµ]?eV|GPa)(?!\w)"): "\\1\u00a0\\2",
-    re.compile(r'(<span class="math[^>]*>[^<]*</span>)([.,;:!?)’”])'): "\\1\u2060\\2",
+    # a number and its unit; its factors and its error bar; its minus sign; a symbol and its value
+    re.compile(r"(\d|</span>) (%|m?Å|[mµ]?eV|GPa|THz)(?!\w)"): "\\1\u00a0\\2",
+    re.compile(r"(?<=[\d⁰¹²³⁴⁵⁶⁷⁸⁹)]) ([×±]) (?=[\d(])" + PLAIN): "\u00a0\\1\u00a0",
+    re.compile(r'(</span>) ([×±]) (?=<span class="pasted)'): "\\1\u00a0\\2\u00a0",
+    re.compile(r"(?<=[\s(>])-(?=\d[^<>]*<)" + PLAIN): "−",
+    re.compile(r"(?<![\w.])([A-Za-zα-ωε]) = (?=[\d−])" + PLAIN): "\\1\u00a0=\u00a0",
+    re.compile(r"(?<=eV)/(?=Å[^<>]*(?:</p>)?</t[hd]>)"): "/\u2060",
+    # a formula, which is a box, and the brackets and signs that touch it
+    re.compile(r'([(“‘]?)(<span class="math[^>]*>[^<]*</span>)([.,;:!?)’”]*)'): _kept,
     # a table's cell of a few words
     re.compile(r"(<td[^>]*><p)(>[^<]{0,16}</p></td>)"): r'\1 class="short"\2',
 }
