@@ -32,6 +32,8 @@ BOOK = ROOT / "book"
 EXERCISE = re.compile(
     r"^[`:]{3,}\{exercise(?:-start)?\}[^\n]*\n((?::\w+:[^\n]*\n)*)", re.M
 )  # with its options
+# the record is plain text
+SIGNS = {r"\^3\b": "³", r"\bus\b": "µs", r"(?<=\d) A\b": " Å", r"(?<=\b\d)(?=\d{3} atoms)": ","}
 HEAD = ("chapter", "seconds", "cells", "outputs compared", "assertions", "exercises", "questions")
 
 
@@ -172,11 +174,14 @@ class Benchmarks(FromMarkdown):
         for row in record["rows"]:
             ratio = row["ours"] if row["ratio"] is None else row["ratio"]
             missed = row["goal"] is not None and ratio > row["goal"]
-            goal = "–" if row["goal"] is None else f"≤ {row['goal']:.2g}" + " (missed)" * missed
+            goal = "–" if row["goal"] is None else f"≤ {row['goal']:g}" + " (missed)" * missed
             ours, theirs = number(row["ours"]), number(row["theirs"])
             peer = f"{theirs} ({row['peer']})" if row["peer"] else "–"
             cells = (row["what"], row["unit"], ours, peer, number(row["ratio"], 2), goal)
-            rows.append(f"| {' | '.join(cells)} | {row['settings']} |")
+            line = f"| {' | '.join(cells)} | {row['settings']} |"
+            for plain, sign in SIGNS.items():
+                line = re.sub(plain, sign, line)
+            rows.append(line)
         used = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
         return "\n".join(
             [f"Measured on {record['date']}, {record['processor']}; {used}.", ""]
