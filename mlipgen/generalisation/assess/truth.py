@@ -33,7 +33,9 @@ class Truths:
         """The reference relaxed on the domain from the candidate's displacements."""
         if self._known is None:
             large = same_defect(self.defect, self.pair.target, self.settings.domain)
-            tolerance = max(1e-10, 5 * self.settings.noise[1])
+            # as the candidate is: a comparison gains nothing by a finer one, which a calculator
+            # may not reach
+            tolerance = max(self.settings.tolerance, 5 * self.settings.noise[1])
             start = large.positions + equilibrium.u
             try:
                 self._known = Reference(self.pair.reference, large, tolerance, start, "follow")
