@@ -11,6 +11,7 @@ from mlipgen.failures import Unfitted
 from mlipgen.learning import (
     RIDGE,
     WEIGHTS,
+    Block,
     assemble,
     fit,
     fit_blocks,
@@ -238,7 +239,11 @@ def test_observation_sets_that_are_not_understood(text):
         (dict(kinds="EF", weights={"F": float("nan")}), ValueError, "non-negative.*nan"),
         (dict(kinds=("E", "mine")), ValueError, "'mine'.*known kinds are E, F, Fw, V, FC"),
         (dict(kinds=()), Unfitted, "choose at least one"),
+        (dict(kinds="EF", weights={"F": float("inf")}), ValueError, "non-negative.*inf"),
+        (dict(kinds="EF", weights=[1.0]), ValueError, "give a mapping"),
+        (dict(kinds="EF", weights={"mine": 1.0}), ValueError, "give a mapping"),
         (dict(kinds="EF", ridge=-1.0), ValueError, "ridge = -1.0"),
+        (dict(kinds="EF", ridge=1e100), ValueError, "ridge = 1e\\+100"),
     ],
 )
 def test_errors_name_the_value_and_the_fix(options, error, message):
@@ -257,6 +262,19 @@ def test_free_standing_solve():
     theta, values, free = solve(blocks, {"F": 1.0}, basis.prior)
     np.testing.assert_array_equal(theta, fitted("F").model.theta)
     assert values.shape == (73,) and free.shape[0] == 73
+    for weights, message in (({"F": -1.0}, "weight of F=-1"), ({"mine": 1.0}, "holds E, F")):
+        with pytest.raises(ValueError, match=message):
+            solve(blocks, weights, basis.prior)
+
+
+def test_without_a_ridge_the_smallest_of_all_solutions_is_taken():
+    """A singular matrix whose last singular value is round-off, and a target out of its range."""
+    A, y = np.arange(1.0, 10.0).reshape(3, 3), np.array([1.0, 0.0, 1.0])
+    theta, _, free = solve(
+        {"F": Block("F", np.column_stack([A, y]), 3, 1)}, {"F": 1.0}, np.ones(3), ridge=0.0
+    )
+    assert theta == pytest.approx(np.linalg.lstsq(A, y, rcond=1e-12)[0], abs=1e-12)
+    assert free.shape == (3, 1) and np.abs(A @ free).max() < 1e-12
 
 
 # --- files ---
