@@ -39,7 +39,8 @@ def project_block(J, lanes, P, Y, start, count, A):
             a = start[lm] + n
             for s in range(lanes):
                 A[a, s] = 0.0
-            for q in range(0, J * lanes, lanes):
+            for j in range(J):  # no steps of `lanes`: the compiler must see that q is positive
+                q = j * lanes
                 for s in range(lanes):
                     A[a, s] += P[n, q + s] * Y[lm, q + s]
     A[-1] = 1.0
@@ -88,7 +89,8 @@ def backward_block(J, lanes, P, dP, Y, dY, u, start, count, D, w, dw, T):
             dw[q] = 0.0
         for n in range(count[lm]):
             a = start[lm] + n
-            for q in range(0, every, lanes):
+            for j in range(J):
+                q = j * lanes
                 for s in range(lanes):
                     w[q + s] += D[a, s] * P[n, q + s]
                     dw[q + s] += D[a, s] * dP[n, q + s]
