@@ -47,8 +47,6 @@ PAIRS = (
         for s in ("Cu", "Si")
         for p in (("diep", "chgnet-r2scan"), ("chgnet-r2scan", "diep"))
     ),
-    ("Cu", "diep", "chgnet-r2scan"),
-    ("Si", "diep", "chgnet-r2scan"),
     ("Cu", "sevennet-0", "chgnet-0.3.0"),
     ("Si", "sevennet-0", "chgnet-0.3.0"),
 )
@@ -72,10 +70,12 @@ def model(name, symbol, python, store):
 
 
 def run(symbol, candidate, reference, python, folder):
-    """The Assessment of one pair, from the folder if it is there."""
+    """The file of one pair's Assessment, or (.txt) of why there is none."""
     kept = folder / f"{symbol} {candidate} {reference}.json"
-    if kept.exists():
-        return kept
+    part = kept.with_suffix(".txt")
+    for known in (kept, part):
+        if known.exists():
+            return known
     start, store = time.perf_counter(), folder / "labels.jsonl"
     domain, checks = SIZES[symbol]
 
@@ -96,7 +96,6 @@ def run(symbol, candidate, reference, python, folder):
             despite=True, tell=tell,
         )  # fmt: skip
     except ValueError as error:  # a crystal or a defect that a model does not have
-        part = kept.with_suffix(".txt")
         part.write_text("\n".join([str(error), *faults(both[0], checks[0])]))
         return part
     found.save(kept)

@@ -64,13 +64,8 @@ def measure(
                             curvature starts
     """
     ref, defect = reference.equilibrium, reference.defect
-    modes = []
-    if prediction is not None and prediction.mode is not None:
-        modes = [prediction.mode]
-    if prediction is not None and prediction.known is not None:
-        V0, f0 = prediction.known
-    else:
-        V0, f0 = landscape(model, defect.cell, ref.positions).evaluate()
+    known = prediction and prediction.known
+    V0, f0 = known or landscape(model, defect.cell, ref.positions).evaluate()
     if not (np.isfinite(V0).all() and np.isfinite(f0).all()):
         return Measurement(
             Verdict(Outcome.BROKEN, "an energy or force at the reference equilibrium")
@@ -92,12 +87,12 @@ def measure(
             progress=progress,
             saddle="follow",
             values=(V0, f0),
-            modes=modes,
+            modes=[] if prediction is None or prediction.mode is None else [prediction.mode],
         )
     except (LeftBasin, NotConverged, NotFinite) as error:
         broken = isinstance(error, NotFinite)
         return Measurement(Verdict(Outcome.BROKEN if broken else Outcome.LEFT, str(error)))
-    known: dict[str, Any] = {
+    found: dict[str, Any] = {
         "curvature": eq.curvature,
         "followed": eq.followed,
         "force_evaluations": eq.force_evaluations,
@@ -107,7 +102,7 @@ def measure(
         why = "an atom found another place"
         if eq.followed:
             why = f"its symmetric state is a saddle point, {-eq.followed:.2g} eV above; {why}"
-        return Measurement(Verdict(Outcome.LEFT, why), **known)
+        return Measurement(Verdict(Outcome.LEFT, why), **found)
     du = minimum_image(eq.positions[label] - ref.positions, defect.cell)
     du -= du.mean(axis=0)
     gained = eq.site_energies[label] if len(eq.site_energies) == len(label) else eq.site_energies
@@ -117,5 +112,5 @@ def measure(
         energy=formation_energy(model, eq) - reference.formation_energy,
         relaxation=float((gained - V0).sum()),
         du=du,
-        **known,
+        **found,
     )

@@ -21,7 +21,7 @@ from ..equilibrium import (
 from ..equilibrium.relaxation import saddle_message
 from ..equilibrium.stability import core_forces, lowest_curvature, spread_field
 from ..failures import Unstable
-from ..potentials.calculator_model import CalculatorModel
+from ..potentials.calculator_model import CalculatorModel, reachable
 
 if TYPE_CHECKING:
     from ..contracts import Operator
@@ -59,8 +59,7 @@ class Reference:
         self.potential, self.defect = potential, defect
         #: Whether each force call counts, as those of a calculator do.
         self.sparing = isinstance(potential, CalculatorModel)
-        if self.sparing:
-            tolerance = max(tolerance, 20 * potential.noise.force)
+        tolerance = reachable(potential, tolerance)
         self.green = LatticeGreen(potential, defect.homogeneous)
         self.preconditioner = self.green.for_defect(defect)
         self.equilibrium = relax(

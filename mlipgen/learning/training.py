@@ -15,7 +15,7 @@ import numpy as np
 from ..crystals import Supercell, build_defect
 from ..equilibrium.relaxation import relax
 from ..failures import require_number, require_whole
-from ..potentials.calculator_model import CalculatorModel
+from ..potentials.calculator_model import reachable
 from .observations import Configuration, Energy, ForceConstants, Forces, Virial, WeightedForces
 
 if TYPE_CHECKING:
@@ -68,10 +68,7 @@ def defect_configurations(
     seed = require_whole("seed", seed, 0, np.inf, "of the rattled configurations")
     require_number("rattle", rattle, 0.0, 1.0, "in angstrom")
     start = build_defect(defect, Supercell(crystal, cells))
-    tolerance = 1e-8
-    if isinstance(potential, CalculatorModel):  # no further than its noise lets it
-        tolerance = max(tolerance, 20 * potential.noise.force)
-    equilibrium = relax(potential, start, tolerance=tolerance, saddle=saddle)
+    equilibrium = relax(potential, start, tolerance=reachable(potential, 1e-8), saddle=saddle)
     rng = np.random.default_rng(seed)
     out = []
     for scale, sigma in zip(np.linspace(*scales, count), np.linspace(0.0, rattle, count)):

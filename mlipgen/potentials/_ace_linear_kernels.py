@@ -14,7 +14,7 @@ from ._harmonics import FAST, harmonics
 
 @njit(cache=True, nogil=True)
 def inside_block(R, offsets, first, lanes, cutoff, which, r, u):
-    """The same for `lanes` sites side by side; returns the largest number of neighbours.
+    """`inside` for `lanes` sites side by side; returns the largest number of neighbours.
 
     Missing neighbours lie on the cutoff, where all radial functions vanish; `which` is -1 there.
     """

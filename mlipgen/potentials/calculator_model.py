@@ -8,6 +8,7 @@ Everything else that a site potential gives exactly is derived from these by cen
 """
 
 import uuid
+from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import PropertyNotImplementedError
@@ -291,3 +292,9 @@ def _parts(calculator, total, atoms):
         if abs(energies.sum() - total) <= (1e-6 if single else 1e-10) * size:
             return energies.copy()
     return np.array([total])
+
+
+def reachable(model: Any, tolerance: float) -> float:
+    """Tolerance of a relaxation, eV/A: a calculator's reaches no less than 20 times its noise."""
+    calculator = isinstance(model, CalculatorModel)
+    return max(tolerance, 20 * model.noise.force) if calculator else tolerance

@@ -81,7 +81,7 @@ def _with_prediction(truth, candidate, reference):
     """
     # the linear estimate is not shown, and a calculator's Hessian products are calls on the domain
     predicted = predict(candidate, reference, linear=not reference.sparing)
-    again = measure(candidate, reference)
+    again = measure(candidate, reference, prediction=predicted)
     error = DefectError(predicted, again, reference)
     reasons = [truth.why]
     if not predicted.applies:
