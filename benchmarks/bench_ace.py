@@ -235,7 +235,40 @@ def main():
             what = f"{what}, {a['functions']} functions"
             beside = {"peer": "ace-jax", "theirs": b[key], "goal": goal} if b else {}
             report(Row(what, a[key], "us per atom", **beside, settings="250 atoms, 5.5 A"))
+    bound(results["pair=2"][0]["evaluate"], float(crystal.shells[0]), cells)
     orientation()
+
+
+def bound(evaluate, r0, cells):
+    """How far the smallest model is from what the core can do: operations a second, counted, beside
+    those of a large matrix product.
+
+    A neighbour costs, in multiplications and additions: nine for each radial function and its
+    derivative, twelve for each harmonic and its gradient, two for each A and four for its way back,
+    eight for each harmonic on the way back; a product of the energy six for each site.
+    """
+    from mlipgen.crystals import Neighbours
+    from mlipgen.potentials import ACEBasis
+
+    basis = ACEBasis(CUTOFF, DEGREES[0], r0=r0, pair=2)
+    _, recurrence, _, _, start, count = basis._tables
+    near = Neighbours(cells["shaken"], cells["shaken_cell"], CUTOFF)
+    neighbours = len(near.vectors(cells["shaken"])) / len(cells["shaken"])
+    each = 9 * len(recurrence) + 20 * len(start) + 6 * int(count.sum())
+    operations = neighbours * each + 6 * len(basis._products[2])
+    square = np.random.default_rng(0).normal(size=(2000, 2000))
+    peak = 2 * len(square) ** 3 / fastest(lambda: square @ square, 5) / 1e9
+    report(
+        Row(
+            f"ACE, {len(basis)} functions, operations",
+            operations / evaluate / 1e3,
+            "Gflop/s",
+            peer="matrix product",
+            theirs=peak,
+            settings=f"{operations / neighbours:.0f} operations for each of {neighbours:.0f} "
+            "neighbours",
+        )
+    )
 
 
 def orientation():

@@ -5,7 +5,7 @@ Our time includes the preconditioner (force constants, Fourier transform, invers
 neighbour list, LAMMPS' is that of `minimize`; neither looks at the curvature.  One thread each,
 processor time; every size in a process of its own, whose peak of memory is read too.
 
-Run: python benchmarks/bench_relax.py [cells ...]     default 16 20 50: 8,191, 15,999, 249,999 atoms
+Run: python benchmarks/bench_relax.py [cells ...]     default 16 20 50 100: 8,191 to 1,999,999 atoms
 """
 
 import resource
@@ -72,5 +72,5 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
         main(int(sys.argv[2]))
     else:
-        for cells in sys.argv[1:] or ("16", "20", "50"):
+        for cells in sys.argv[1:] or ("16", "20", "50", "100"):
             subprocess.run([sys.executable, __file__, "--one", cells], check=True)
