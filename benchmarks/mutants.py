@@ -30,7 +30,7 @@ MODULES = {
     "defect_error": (
         "mlipgen.generalisation.defect_error",
         "test_errors.py",
-        "itself or prediction_and_measurement or energies_alone",
+        "itself or ratios or options or energies_alone",
     ),
     "forecast": (
         "mlipgen.generalisation.forecast",

@@ -2,7 +2,9 @@
 flatter.
 """
 
+import importlib
 from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import pytest
 from mlipgen.crystals import Crystal, Neighbours, Supercell, build_defect, minimum_image, vacancy
 from mlipgen.equilibrium import EnergyNorm, Unstable, formation_energy, relax
 from mlipgen.experiments.study import Study
-from mlipgen.generalisation import Reference, defect_error, measure, predict
+from mlipgen.generalisation import DefectError, Reference, defect_error, measure, predict
 from mlipgen.generalisation.verdict import APPLIES, Outcome
 from mlipgen.potentials import (
     EAM,
@@ -337,3 +339,38 @@ def test_a_vacancy_in_a_larger_cell_has_a_larger_reference():
     prepared = study("W")
     small = relax(prepared.potential, vacancy(Supercell(prepared.crystal, 4)))
     assert EnergyNorm(small)(small.u) < prepared.reference.scale
+
+
+def test_effectivities_and_distances_are_ratios_to_what_was_measured():
+    """By hand: a measured error of norm 5, a prediction that is off by 3, a linear one by 4."""
+    du = np.array([3.0, 4.0])
+    predicted = SimpleNamespace(
+        geometry=5.5, linear_geometry=4.5, du=du + [3.0, 0.0], linear_du=du - [0.0, 4.0]
+    )
+    reference = SimpleNamespace(norm=np.linalg.norm)
+
+    def pair(prediction=predicted, geometry=5.0, du=du):
+        measurement = SimpleNamespace(geometry=geometry, du=du)
+        return DefectError(prediction, measurement, reference)
+
+    found = pair()
+    assert (found.effectivity, found.linear_effectivity) == (1.1, 0.9)
+    assert (found.distance, found.linear_distance) == (0.6, 0.8)
+    assert found.left_basin is False and pair(du=None).left_basin is True
+    # what cannot be said is not a number: below the resolution, without a measurement or prediction
+    assert np.isnan([pair(geometry=g).effectivity for g in (0.0, 1e-8, np.nan)]).all()
+    assert pair(geometry=1.01e-8).effectivity > 1e8
+    nothing = SimpleNamespace(geometry=np.nan, linear_geometry=np.nan, du=None, linear_du=None)
+    assert np.isnan(
+        [pair(du=None).distance, pair(nothing).distance, pair(nothing).effectivity]
+    ).all()
+
+
+def test_a_measurement_knows_the_prediction_and_the_options(monkeypatch):
+    module = importlib.import_module("mlipgen.generalisation.defect_error")
+    monkeypatch.setattr(module, "predict", lambda *given: ("predicted", given))
+    monkeypatch.setattr(module, "measure", lambda *given, **options: (given, options))
+    found = module.defect_error("model", "reference", tolerance=1e-9)
+    prediction = ("predicted", ("model", "reference"))
+    options = {"prediction": prediction, "tolerance": 1e-9}
+    assert found == DefectError(prediction, (("model", "reference"), options), "reference")
