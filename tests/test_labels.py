@@ -341,6 +341,31 @@ def test_a_recorded_calculator_knows_its_structures_alone(tmp_path):
         m.evaluate(CRYSTAL.unit.positions, CRYSTAL.unit.cell.array)
 
 
+def test_levels_of_theory_are_not_mixed_without_a_word(tmp_path):
+    """A file of two levels is refused with their names; one of them may be taken alone."""
+    path = tmp_path / "labels.xyz"
+    _, frames = labelled_file(path, count=3)
+    names = ("PBE", "PBE", "r2SCAN", None)  # the perfect cell names none
+    for atoms, name in zip(frames, names, strict=True):
+        atoms.info |= {"level": name} if name else {}
+    write(path, frames, format="extxyz")
+    for ask in (lambda: labelled_set(path, CRYSTAL), lambda: load_potential(str(path), "W")):
+        with pytest.raises(ValueError) as error:
+            ask()
+        for text in ("mixes levels", "0 is of 'PBE'", "2 of 'r2SCAN'", "level='PBE'", "one name"):
+            assert text in str(error.value)
+    found, source = labelled_set(path, CRYSTAL, energy_per_atom=-8.9, level="r2SCAN")
+    assert [o.kind for o in found] == ["E", "F", "Fw"] and source.level_of_theory == "r2SCAN"
+    with pytest.raises(ValueError, match="no label of this structure"):
+        source.evaluate(frames[0].positions, frames[0].cell.array)
+    with pytest.raises(ValueError, match="is of level 'LDA'; they name 'PBE', 'r2SCAN'"):
+        labelled_set(path, CRYSTAL, level="LDA")
+    frames[2].info = frames[2].info | {"level": "PBE"}
+    write(path, frames, format="extxyz")
+    assert labelled_set(path, CRYSTAL)[1].level_of_theory == "PBE"
+    assert load_potential(str(path), "W").level_of_theory == "PBE"
+
+
 def test_labelled_files_that_are_refused(tmp_path):
     path = tmp_path / "labels.xyz"
     _, frames = labelled_file(path, count=2, bulk=False)

@@ -12,17 +12,22 @@ from .observations import Configuration, Energy, Forces, WeightedForces
 
 
 def labelled_set(
-    path: str | Path, crystal: Crystal, energy_per_atom: float | None = None
+    path: str | Path,
+    crystal: Crystal,
+    energy_per_atom: float | None = None,
+    level: str | None = None,
 ) -> tuple[list, CalculatorModel]:
     """Observations of the structures in a labelled file, and the source of their labels.
 
     Parameters
     ----------
     path : str or Path          extended XYZ with energies and forces, eV and A; `centre="x y z"` in
-                                a structure's comment line gives distance-weighted forces, too
+                                a structure's comment line gives distance-weighted forces, too;
+                                `level="PBE"` there names its level of theory
     crystal : Crystal           the perfect crystal that energies are relative to
     energy_per_atom : float     eV, of that crystal; default: from a structure of the file that is a
                                 perfect crystal at this lattice constant
+    level : str                 the level of theory to take of a file that holds several
 
     Returns
     -------
@@ -32,10 +37,10 @@ def labelled_set(
 
     Raises
     ------
-    ValueError      for structures of other elements or without a cell, and if the perfect crystal's
-                    energy is not known
+    ValueError      for structures of other elements or without a cell, for two levels of theory in
+                    one file, and if the perfect crystal's energy is not known
     """
-    frames = read_labelled(path)
+    frames = read_labelled(path, level)
     for k, atoms in enumerate(frames):
         if set(atoms.symbols) != {crystal.symbol}:
             other = ", ".join(sorted(set(atoms.symbols)))
@@ -52,13 +57,15 @@ def labelled_set(
         energy_per_atom = bulk[0].get_potential_energy() / len(bulk[0])
     numbers = np.concatenate([atoms.get_forces().ravel() for atoms in frames])
     energies = np.array([atoms.get_potential_energy() for atoms in frames])
+    recorded = RecordedCalculator(path, level=level)
     source = CalculatorModel(
-        RecordedCalculator(path),
+        recorded,
         crystal.symbol,
         crystal.structure,
         crystal.a,
         name=Path(path).name,
         noise=Noise(0.0, rounding(numbers), rounding(energies) / max(map(len, frames))),
+        level_of_theory=recorded.level_of_theory,
     )
     source.adopt_energy_per_atom(crystal, energy_per_atom)
     d, observations = crystal.dimension, []

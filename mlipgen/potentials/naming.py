@@ -69,13 +69,15 @@ class CalculatorSpec:
 
     def model(self, symbol: str, own_process: bool = False, **options) -> CalculatorModel:
         """The calculator as a model of one element; `options` as in `CalculatorModel`."""
+        calculator = self.calculator(own_process)
         known = {
             "cutoff": self.cutoff,
             "name": self.name,
             "fingerprint": self.fingerprint,
-            "level_of_theory": self.level_of_theory,
+            "level_of_theory": self.level_of_theory
+            or getattr(calculator, "level_of_theory", None),  # of recorded labels
         }
-        return CalculatorModel(self.calculator(own_process), symbol, **{**known, **options})
+        return CalculatorModel(calculator, symbol, **{**known, **options})
 
     @property
     def fingerprint(self) -> str:

@@ -8,14 +8,24 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.io import iread
 
 PROPERTIES = ("energy", "free_energy", "energies", "forces", "stress")
+#: Keys of a structure's comment line that name its level of theory.
+LEVELS = ("level", "level_of_theory")
 
 
-def read_labelled(path: str | Path) -> list[Atoms]:
+def read_labelled(path: str | Path, level: str | None = None) -> list[Atoms]:
     """All structures of a file (extended XYZ, or what else ASE reads) that have energy and forces.
+
+    Parameters
+    ----------
+    path : str or Path      the file; `level="PBE"` (or `level_of_theory=`) in a structure's comment
+                            line names its level of theory
+    level : str             take the structures of this level alone; default all, which must not
+                            name two levels.  One that names none is taken to be of the others'
 
     Raises
     ------
-    ValueError      if the file cannot be read, or has no such structure
+    ValueError      if the file cannot be read, has no such structure, or mixes levels of theory:
+                    their energies differ by more than physics
     """
     try:
         frames = list(iread(path, index=":"))
@@ -29,7 +39,37 @@ def read_labelled(path: str | Path) -> list[Atoms]:
             f"none of the {len(frames)} structures of {path} has both energy and forces: extended "
             "XYZ names them energy=... and Properties=...:forces:R:3"
         )
-    return good
+    return _of_one_level(good, path, level)
+
+
+def level_of(frames: list[Atoms]) -> str | None:
+    """The first level of theory that the structures name; None if none does."""
+    return next(filter(None, map(_level, frames)), None)
+
+
+def _level(atoms):
+    return next((str(atoms.info[key]) for key in LEVELS if key in atoms.info), None)
+
+
+def _of_one_level(frames, path, wanted):
+    """The structures of the level that is wanted, or all of them if they are of one."""
+    first: dict[str, int] = {}
+    for k, atoms in enumerate(frames):
+        if (name := _level(atoms)) is not None:
+            first.setdefault(name, k)
+    if wanted is not None:
+        if wanted not in first:
+            known = ", ".join(map(repr, first)) or "no level at all"
+            raise ValueError(f"no structure of {path} is of level {wanted!r}; they name {known}")
+        return [atoms for atoms in frames if _level(atoms) == wanted]
+    if len(first) > 1:
+        (one, i), (other, j), *_ = first.items()
+        raise ValueError(
+            f"{path} mixes levels of theory: structure {i} is of {one!r}, structure {j} of "
+            f"{other!r}, and their energies have different zeros. Take one of them (level={one!r}, "
+            "or a file for each); to mix them on purpose, give all of them one name"
+        )
+    return frames
 
 
 class RecordedCalculator(Calculator):
@@ -40,17 +80,24 @@ class RecordedCalculator(Calculator):
     path : str or Path          extended XYZ with energies and forces (`read_labelled`)
     tolerance : float, A        structures are taken for the same if no atom and no corner of the
                                 cell differs by more; formats keep eight decimals
+    level : str                 the level of theory to take of a file that holds several
+
+    Attributes
+    ----------
+    level_of_theory : str or None       what the structures name
 
     Raises
     ------
-    ValueError      when it is asked for a structure that is not in the file
+    ValueError      for a file that mixes levels of theory, and when it is asked for a structure
+                    that is not in the file
     """
 
-    def __init__(self, path: str | Path, tolerance: float = 1e-6):
+    def __init__(self, path: str | Path, tolerance: float = 1e-6, level: str | None = None):
         super().__init__()
         self.path, self.tolerance = path, tolerance
         self._by_size: dict[tuple[int, str], list[Atoms]] = {}
-        frames = read_labelled(path)
+        frames = read_labelled(path, level)
+        self.level_of_theory = level_of(frames)
         for atoms in frames:
             key = (len(atoms), atoms.get_chemical_formula())
             self._by_size.setdefault(key, []).append(atoms)
