@@ -35,7 +35,7 @@ MODULES = {
     "forecast": (
         "mlipgen.generalisation.forecast",
         "test_forecast.py",
-        "no_sense or lacks_nothing or domain_is_refused or saddle_point or dimensions or "
+        "last_step or no_sense or lacks_nothing or domain_is_refused or saddle_point or dimensions or "
         "from_the_reference or kappa or (whole_domain and not Si)",
     ),
 }

@@ -2,6 +2,7 @@
 much it may be wrong."""
 
 from functools import lru_cache
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from mlipgen.generalisation.composite import (
     same_defect,
     site_matrix,
 )
-from mlipgen.generalisation.forecast import forecast
+from mlipgen.generalisation.forecast import Forecast, ForecastStep, forecast
+from mlipgen.generalisation.verdict import APPLIES
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
 #: candidate, reference, defect, domain, check cell; the reference lives on the candidate's lattice,
@@ -348,3 +350,32 @@ def test_a_candidate_that_leaves_its_basin_gives_no_forecast():
     model = study.fit(2, "EF", 6).model  # the bare dumbbell is no place for it to start
     with pytest.raises(NoEquilibrium):
         forecast(model, study.potential, study.crystal, "dumbbell-110", 4, (3,))
+
+
+def test_the_last_step_counts_and_the_series_is_its_error_bar():
+    """By hand, from three check cells."""
+
+    def step(k, geometry, energy, kappa, moved, unrelaxed):
+        correction = SimpleNamespace(energy=-unrelaxed)
+        fields = (k, 2 * k**3, 2, geometry, energy, kappa, moved, 0.0, None, None, correction)
+        return ForecastStep(*fields)
+
+    def of(*steps):
+        return Forecast(APPLIES, steps, 1000, 1.0)
+
+    first, second, last = (
+        step(3, 0.2, 0.010, 0.5, np.nan, 0.012),
+        step(4, 0.3, 0.040, 0.2, 0.4, 0.047),
+        step(5, 0.4, 0.030, 0.1, 0.25, 0.034),
+    )
+    found = of(first, second, last)
+    assert (found.geometry, found.energy, found.kappa, found.moved) == (0.4, 0.030, 0.1, 0.25)
+    assert last.unrelaxed_energy == 0.034
+    assert found.energy_moved == pytest.approx(0.010, rel=1e-12)
+    assert found.error_bar == pytest.approx((0.1 + 0.25) * 0.4, rel=1e-12)
+    assert found.energy_bar == pytest.approx(0.010 + 0.1 * 0.004, rel=1e-12)
+    # one cell has no series, so no bar; none has nothing
+    one, none = of(first), of()
+    assert np.isnan([one.moved, one.energy_moved]).all() and one.error_bar == np.inf
+    assert one.energy_bar == np.inf and one.geometry == 0.2
+    assert np.isnan([none.geometry, none.energy, none.kappa, none.moved]).all()
