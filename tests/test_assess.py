@@ -16,6 +16,11 @@ from mlipgen.crystals import Crystal, Defect, Supercell, build_defect, vacancy
 from mlipgen.equilibrium import EnergyNorm, LatticeGreen, formation_energy, landscape, relax
 from mlipgen.generalisation import Reference, defect_error, force_constant_mismatch
 from mlipgen.generalisation.assess import VERSION, Assessment, assess, published_schema, schema
+from mlipgen.generalisation.assess.basin import (
+    _from_bare_sites,
+    starting_state,
+    state_of_the_forecast,
+)
 from mlipgen.generalisation.assess.budget import residual_parts
 from mlipgen.generalisation.assess.crystal import (
     Pair,
@@ -23,12 +28,19 @@ from mlipgen.generalisation.assess.crystal import (
     elastic_constants,
     pressure,
 )
-from mlipgen.generalisation.assess.defect import Settings, _from_bare_sites, assess_defect
+from mlipgen.generalisation.assess.defect import Settings, assess_defect
 from mlipgen.generalisation.assess.run import stages
 from mlipgen.generalisation.assess.shopping import Shop
 from mlipgen.generalisation.forecast import forecast
 from mlipgen.learning import Energy, Forces, assemble, fit_blocks
-from mlipgen.potentials import EAM, CalculatorModel, StillingerWeber, cubic_constants
+from mlipgen.potentials import (
+    EAM,
+    CalculatorModel,
+    SitePotential,
+    StillingerWeber,
+    cubic_constants,
+)
+from mlipgen.report.thresholds import check, parse_limits
 
 pytestmark = pytest.mark.slow
 
@@ -274,6 +286,64 @@ def test_another_state_from_the_unrelaxed_defect_is_found_out():
     assert not same and f"another state, {gap:+.3g} eV from that" in why
     same, why = _from_bare_sites(fitted(), large, None, settings())
     assert not same and "left its basin" in why
+
+
+class Mixed(SitePotential):
+    """Tungsten with a share of tantalum's potential, in tungsten's lattice constant."""
+
+    def __init__(self, share):
+        Ta = EAM("Ta")
+        stretch = Ta.a0_guess / W.a0_guess
+        self.parts = ((1 - share, W, 1.0), (share, Ta, stretch))
+        self.symbol, self.structure, self.a0_guess = W.symbol, W.structure, W.a0_guess
+        self.cutoff = max(W.cutoff, Ta.cutoff / stretch)
+
+    def sites(self, R, offsets):
+        told = [(w, s, *potential.sites(s * R, offsets)) for w, potential, s in self.parts]
+        return sum(w * V for w, _, V, _ in told), sum(w * s * G for w, s, _, G in told)
+
+
+#: <111> dumbbells: a minimum of the first, next to a saddle point of the second.
+SOFT, TILTED = Mixed(0.7), Mixed(0.5)
+
+
+def test_a_forecast_of_a_saddle_point_of_the_reference_does_not_apply():
+    """Right about that state, wrong about the minimum below it: kappa cannot know, the truth does,
+    and so does the verdict from its first line to the exit status.
+    """
+    a = assess(
+        SOFT, TILTED, defects=("dumbbell-111",), domain=6, checks=(4, 5), lattices=("own",),
+        truth=True, basin=False,
+    )  # fmt: skip
+    main = a.defects[0].main
+    crystal = Crystal.equilibrium(TILTED)
+    saddle = relax(TILTED, build_defect("dumbbell-111", Supercell(crystal, 6)), saddle="ignore")
+    corrected = main.formation_energy - main.energy.value
+    assert main.steps[-1].kappa < 0.05
+    assert corrected == pytest.approx(formation_energy(TILTED, saddle), abs=main.energy.bar)
+    below = formation_energy(TILTED, saddle) - main.truth.reference_energy
+    assert below > 0.3 and main.truth.followed == pytest.approx(-below, abs=1e-6)
+    assert main.outcome == "not the reference's minimum" and not main.applies
+    assert a.verdict[0].startswith("Dumbbell-111: no forecast (not the reference's minimum:")
+    assert f"{1e3 * below:.0f} meV below" in a.verdict[0]
+    assert not check(a, parse_limits("9eV"))[0].passed and a.ranking[0].corrected is None
+    assert Assessment.from_json(a.to_json()) == a
+
+
+def test_the_small_cell_tells_which_state_of_the_reference_a_forecast_is_of():
+    """The reference relaxed from the forecast is compared with its own minimum, in one cell."""
+    pair = Pair(SOFT, TILTED, Crystal.equilibrium(SOFT), Crystal.equilibrium(TILTED))
+    beside = assess_defect(pair, "dumbbell-111", settings())
+    basin = beside.section.basin
+    assert basin.followed < -0.3 and not basin.same
+    assert beside.section.main.applies and abs(basin.above) < 1e-4  # of the minimum, and said so
+    symmetric = assess_defect(pair, "dumbbell-111", settings(basin=False))
+    assert symmetric.section.main.applies  # nobody looked
+    start = starting_state(pair, "dumbbell-111", symmetric.equilibrium.defect, settings())
+    start = replace(start, equilibrium=symmetric.equilibrium)
+    basin, why = state_of_the_forecast(pair, symmetric.forecast, start, settings())
+    assert basin.above == pytest.approx(-basin.followed, abs=1e-4)
+    assert f"stays {1e3 * basin.above:.0f} meV above its minimum" in why
 
 
 # Calculators that know totals only

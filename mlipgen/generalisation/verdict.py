@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     RELAXED = "relaxed"
     UNSTABLE = "unstable"  # the model's Hessian at the reference equilibrium has a negative mode
     SADDLE = "not a minimum"  # the model's own state nearby is a saddle point
+    HIGHER = "not the reference's minimum"  # its state next to the model's is not its lowest
     WIDE = "error bar too wide"
     LEFT = "left the basin"  # the model's equilibrium is another defect
     BROKEN = "not finite"

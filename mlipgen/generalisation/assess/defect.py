@@ -1,23 +1,28 @@
 """One defect assessed: does the candidate have it, how wrong is it, and why."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ...crystals import Defect, minimum_image
-from ...equilibrium import EnergyNorm, Equilibrium, LatticeGreen, formation_energy, relax
-from ...failures import LeftBasin, NoEquilibrium, NotFinite, Unstable
-from ..composite import embed, same_defect
+from ...crystals import minimum_image
+from ...equilibrium import EnergyNorm, LatticeGreen, formation_energy
+from ...failures import NoEquilibrium
+from ..composite import same_defect
 from ..forecast import Forecast, forecast
-from ..matching import match_labels
-from ..prediction import basin_radius
-from ..verdict import Outcome
+from .basin import (
+    loss,
+    of_the_minimum,
+    relaxed,
+    starting_state,
+    state_of_the_forecast,
+    state_of_the_truth,
+)
 from .budget import budget, distance_shells
 from .crystal import Pair
-from .defect_sections import Basin, CheckStep, Comparison, DefectSection, Estimate, Scene
-from .truth import NOTHING, Truths
+from .defect_sections import CheckStep, Comparison, DefectSection, Estimate, Scene
+from .truth import Truths
 
 #: Atoms shown of a defect.
 SHOWN = 140
@@ -61,8 +66,10 @@ def assess_defect(pair: Pair, defect: str | Callable, settings: Settings) -> Fou
     """
     large = same_defect(defect, pair.own, settings.domain)
     truths = Truths(pair, defect, settings) if settings.truth else None
-    equilibrium, basin, lost = _equilibrium(pair, defect, large, settings)
-    comparisons, main = [], (None, None)
+    start = starting_state(pair, defect, large, settings)
+    equilibrium, lost = start.equilibrium, start.lost
+    comparisons: list[Comparison] = []
+    main: tuple[Any, Any] = (None, None)
     for which in settings.lattices:
         if equilibrium is None:
             comparisons.append(Comparison(which, lost[0], lost[1], len(large)))
@@ -71,132 +78,19 @@ def assess_defect(pair: Pair, defect: str | Callable, settings: Settings) -> Fou
             own = _in_lattice(pair, defect, equilibrium, which, settings)
             comparison, found = _compare(pair, defect, own, which, settings, truths)
         except NoEquilibrium as error:
-            outcome, why = _loss(error, "the candidate")
+            outcome, why = loss(error, "the candidate")
             comparisons.append(Comparison(which, outcome, why, len(large)))
             continue
         comparisons.append(comparison)
         if len(comparisons) == 1:
             main = (own, found)
+    basin, why = start.basin, ""
+    if comparisons[0].applies:
+        here = replace(start, equilibrium=main[0])
+        basin, why = state_of_the_forecast(pair, main[1], here, settings)
+    comparisons = [of_the_minimum(c, why or state_of_the_truth(c, settings)) for c in comparisons]
     section = DefectSection(large.name, comparisons, basin, _scene(*main))
     return Found(section, defect, *main)
-
-
-def _loss(error: NoEquilibrium, who: str) -> tuple[str, str]:
-    """Outcome and reason of a relaxation that failed."""
-    kinds = {NotFinite: Outcome.BROKEN, Unstable: Outcome.UNSTABLE}
-    return kinds.get(type(error), Outcome.LEFT).value, f"{who}: {error}"
-
-
-def relaxed(candidate: Any, large: Defect, settings: Settings, start: Any = None) -> Equilibrium:
-    """The candidate's minimum on the large domain."""
-    progress = lambda n, force: settings.tell(f"{large.name}: {n} evaluations, {force:.1e} eV/A")
-    return relax(
-        candidate,
-        large,
-        start=start,
-        tolerance=settings.tolerance,
-        max_evaluations=1000,
-        max_move=_reach(large),
-        progress=progress,
-        saddle="follow",
-    )
-
-
-def _reach(defect):
-    """How far an atom may go: where as many atoms as sites might annihilate, all the way."""
-    return 2 * defect.crystal.a if len(defect) == len(defect.homogeneous) else None
-
-
-def _equilibrium(pair, defect, large, settings):
-    """The candidate's equilibrium that the forecast starts from (or None), the basin, and the
-    outcome and reason where there is no equilibrium.
-    """
-    candidate = pair.candidate
-    if not settings.basin:
-        try:
-            return _a_defect(candidate, relaxed(candidate, large, settings)), None, None
-        except NoEquilibrium as error:
-            return None, None, _loss(error, "the candidate")
-    small = same_defect(defect, pair.target, settings.checks[0])
-    settings.tell(f"{small.name}: the reference relaxes it in {len(small)} atoms")
-    # In a small cell as well as it takes to tell the basin: a check of the candidate, no result.
-    coarse = max(1e-3, 5 * settings.noise[1])
-    try:
-        theirs = relax(
-            pair.reference,
-            small,
-            tolerance=coarse,
-            max_evaluations=300,
-            max_move=_reach(small),
-            saddle="follow",
-        )
-        _a_defect(pair.reference, theirs)
-    except NoEquilibrium as error:
-        return None, None, _loss(error, f"the reference, in {len(small)} atoms")
-    start = embed(theirs, large)
-    found = lost = None
-    try:
-        found = _a_defect(candidate, relaxed(candidate, large, settings, start))
-    except NoEquilibrium as error:
-        lost = _loss(error, "the candidate, from the reference's atoms")
-    kept, why = _kept(found, start, lost)
-    same, other = _from_bare_sites(candidate, large, found, settings)
-    basin = Basin(
-        kept=kept,
-        same=same,
-        why="; ".join(filter(None, (why, other))),
-        cells=list(small.homogeneous.n),
-        calls=theirs.force_evaluations,
-        energy=formation_energy(pair.reference, theirs),
-        curvature=theirs.curvature,
-        followed=theirs.followed,
-    )
-    return found, basin, lost
-
-
-def _kept(found, start, lost):
-    """Is the state that the candidate found from the reference's atoms theirs?  And if not, why."""
-    if found is None:
-        return False, lost[1]
-    if _same_state(found.positions, start, found.defect):
-        return True, ""
-    return False, "from the reference's atoms the candidate finds another state"
-
-
-def _from_bare_sites(candidate, large, known, settings):
-    """Does the candidate find the known state from the unrelaxed defect, too?  And if not, why."""
-    try:
-        found = relaxed(candidate, large, settings)
-    except NoEquilibrium as error:
-        return False, f"from the unrelaxed defect the candidate finds nothing: {error}"
-    if known is None:
-        return False, "from the unrelaxed defect it finds a state of its own"
-    gap = float(found.site_energies.sum() - known.site_energies.sum())
-    # two dumbbells may be nearer to each other than an atom to its neighbour: energies tell
-    if abs(gap) < NOTHING + settings.noise[0] and _same_state(
-        found.positions, known.positions, large
-    ):
-        return True, ""
-    return False, f"from the unrelaxed defect it finds another state, {gap:+.3g} eV from that"
-
-
-def _same_state(x, y, defect):
-    label = match_labels(x, y, defect.cell, basin_radius(defect.crystal))
-    return label is not None
-
-
-def _a_defect(model, equilibrium):
-    """The same equilibrium; LeftBasin where it is the perfect crystal, as many atoms as sites and
-    no energy.
-    """
-    defect = equilibrium.defect
-    bare = len(defect) == len(defect.homogeneous)
-    if bare and abs(formation_energy(model, equilibrium)) < NOTHING:
-        raise LeftBasin(
-            f"the {defect.name} annihilates: what is left is the perfect crystal; put its parts "
-            "further apart"
-        )
-    return equilibrium
 
 
 def _in_lattice(pair, defect, equilibrium, which, settings):

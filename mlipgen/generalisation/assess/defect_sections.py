@@ -76,6 +76,7 @@ class Truth:
 
     geometry, energy : measured, A and eV;  effectivity : forecast / measured geometry
     predicted : A, Newton's estimate from the reference equilibrium, its kappa, and its effectivity
+    followed : eV, gained by the reference where it left a saddle point beside the candidate's state
     why : where there is no number
     """
 
@@ -88,6 +89,7 @@ class Truth:
     predicted_energy: float | None = None
     predicted_kappa: float | None = None
     predicted_effectivity: float | None = None
+    followed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class Basin:
     cells, calls : of the reference's small cell, without those for the curvature
     energy : eV, of formation in that cell;  curvature : eV/A^2, the lowest
     followed : eV, gained by leaving saddle points that the start's symmetry led to
+    above : eV, what the reference keeps over that energy if it is relaxed from where the forecast
+        says that it is, in the same cell; None where it was not asked
     """
 
     kept: bool
@@ -138,6 +142,7 @@ class Basin:
     energy: float | None = None
     curvature: float | None = None
     followed: float = 0.0
+    above: float | None = None
 
 
 @dataclass(frozen=True)

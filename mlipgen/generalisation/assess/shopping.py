@@ -88,7 +88,7 @@ class Shop:
 
     def _exact(self, pair, settings, found):
         S = [s for one in found if (s := response(pair, settings, one)) is not None]
-        return _Ambiguity(pair.candidate, self.training, self.weights, np.concatenate(S))
+        return Ambiguity(pair.candidate, self.training, self.weights, np.concatenate(S))
 
     def _greedy(self, candidates: list[Candidate], measure):
         """The best value for its cost, then the best on top of that, and so on."""
@@ -132,7 +132,7 @@ def response(pair: Pair, settings: Settings, found: Found) -> np.ndarray | None:
         return None
 
 
-class _Ambiguity:
+class Ambiguity:
     """e = |S R^-1| of a linear model, and how blocks of rows change it."""
 
     def __init__(self, model, training, weights, S):

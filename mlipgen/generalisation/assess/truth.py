@@ -62,7 +62,7 @@ def _measured(candidate, equilibrium, reference, found):
     theirs, large = reference.equilibrium, equilibrium.defect
     there = large.positions + theirs.u  # the reference's displacements on the candidate's sites
     label = match_labels(equilibrium.positions, there, large.cell, basin_radius(large.crystal))
-    known = {"reference_energy": reference.formation_energy}
+    known = {"reference_energy": reference.formation_energy, "followed": theirs.followed}
     if label is None:
         return Truth("relaxed by both, an atom is in another place", **known)
     du = minimum_image(there - equilibrium.positions[label], large.cell)
