@@ -11,6 +11,7 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -110,7 +111,10 @@ def test_the_images_are_made_of_the_books_pins():
     binder = ROOT / "binder"
     assert "-r ../requirements.txt" in (binder / "requirements.txt").read_text()
     post = binder / "postBuild"
-    assert os.access(post, os.X_OK) and "compile_kernels.py" in post.read_text()
+    steps = post.read_text()
+    assert os.access(post, os.X_OK)
+    assert steps.index("pip install") < steps.index("compile_kernels.py")
+    assert steps.index("compile_kernels.py") < steps.index("fill_explorer.py")
     version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
     assert version in {"3.11", "3.12", "3.13"}
     container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
@@ -132,3 +136,37 @@ def test_every_kernel_is_compiled_at_the_build_of_an_image(tmp_path):
     named = {m for p in source.rglob("*.py") for m in kernels.findall(p.read_text("utf-8"))}
     cached = {p.name.split(".")[1].rpartition("-")[0] for p in source.rglob("*.nbi")}
     assert named and named <= cached, named - cached
+
+
+def test_the_image_fills_what_chapters_read_from_the_explorers_folder():
+    """No chapter names the folder after the cells that are executed; 10 and 11 open with it."""
+    sys.path.insert(0, str(ROOT / "binder"))
+    import fill_explorer
+
+    filled = []
+    for path in sorted((ROOT / "book").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        whole = [c.source for c in notebook.cells if c.cell_type == "code"]
+        if fill_explorer.beginning(notebook):
+            filled.append(path.stem[:2])
+        kept = [c.source for c in notebook.cells if c.cell_type == "code"]
+        assert kept == whole[: len(kept)]
+        assert not any("explorer_data(" in code for code in whole[len(kept) :]), path.stem
+    assert {"01", "08", "09", "10", "11", "14"} <= set(filled)
+
+
+@pytest.mark.slow
+def test_filling_executes_a_chapter_down_to_the_last_cell_with_data(tmp_path):
+    (tmp_path / "book").mkdir()
+    cells = [
+        "made = ['first']",
+        "from pathlib import Path\nPath('../_build/explorer').mkdir(parents=True)",
+        "made.append('between')",
+        "Path('../_build/explorer/a.txt').write_text(' '.join(made))",
+        "raise SystemError('too far')",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    nbformat.write(notebook, tmp_path / "book" / "x.ipynb")
+    command = [sys.executable, str(ROOT / "binder" / "fill_explorer.py")]
+    subprocess.run([*command, str(tmp_path / "book" / "x.ipynb")], check=True)
+    assert (tmp_path / "_build" / "explorer" / "a.txt").read_text() == "first between"
