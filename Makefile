@@ -1,5 +1,5 @@
 # make book     build the book into _build/html          make live      open the chapters in JupyterLab
-# make test     unit tests, chapters, built pages        make refresh   execute the chapters in place (stored outputs)
+# make test     lint, unit tests, chapters, pages        make refresh   execute the chapters in place (stored outputs)
 # make check    lint, types, spelling, quick unit tests
 # make assignments   notebooks for students and for the instructor, in _build/assignments
 # make clean    remove everything that was built, the virtual environment included
@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 book test check refresh: export NUMBA_NUM_THREADS = 1
 book test check refresh: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test check live refresh assignments clean setup javascript
+.PHONY: help book test lint check live refresh assignments clean setup javascript
 
 help:
 	@sed -n '1,6s/^# //p' Makefile
@@ -34,18 +34,21 @@ setup: $(STAMP)
 javascript: $(STAMP)
 	@$(BIN)/python book/_tools/vendor.py
 
-check: $(STAMP)
-	@echo "Lint, types, spelling, quick unit tests (under two minutes) ..."
+lint: $(STAMP)
+	@echo "Lint, types, spelling ..."
 	$(BIN)/ruff check mlipgen tests benchmarks book/_tools binder
 	$(BIN)/ruff format --check mlipgen tests benchmarks book/_tools binder
 	$(BIN)/mypy mlipgen
 	$(BIN)/python -m codespell_lib
+
+check: lint
+	@echo "Quick unit tests (with the above under two minutes) ..."
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not slow"
 
 book: javascript
 	@$(BIN)/python book/_tools/build.py
 
-test: book
+test: lint book
 	@echo "Unit tests and the built pages in Chromium ..."
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 	@echo "Every chapter against its stored outputs (up to a minute a chapter) ..."

@@ -1,6 +1,8 @@
 """Every chapter keeps the book's promises: executed, checked, exercised, readable."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -249,3 +251,21 @@ def test_no_traces_of_the_machine(path):
     text = path.read_text()
     for trace in ("/home/", "/root/", "/tmp/", "Traceback"):
         assert trace not in text, f"{path.name} contains {trace!r}"
+
+
+def test_spelling(tmp_path):
+    """The chapters' prose and the comments of their code; formulas and names in code are left out.
+
+    The other files are `make lint`'s.
+    """
+    formula = re.compile(r"(`{3,})\{math\}.*?\1|\$\$.*?\$\$|\$[^$]*\$|`[^`\n]*`", re.S)
+    for path in CHAPTERS:
+        nb = read(path)
+        comments = re.findall(r"(?:^|\s)#.*", "\n".join(c.source for c in code(nb)))
+        text = formula.sub(" ", prose(nb)) + "\n" + "\n".join(comments)
+        (tmp_path / f"{path.stem}.txt").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", tmp_path]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert not found.stdout and found.returncode == 0, found.stdout + found.stderr
+    (tmp_path / "wrong.txt").write_text("teh crystl wich", encoding="utf-8")
+    assert subprocess.run(command, capture_output=True, text=True).stdout.count("==>") == 2

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -127,22 +128,22 @@ def test_the_citation_agrees_with_the_file_for_machines():
 
 
 def test_every_chapter_has_its_row_on_the_status_page():
-    """Counted from the notebooks; the seconds come from the build's cache."""
+    """Counted from the notebooks; when and how long come from the build's cache."""
     import pages
 
     rows = pages.status(None)
     assert [title for title, *_ in rows[:-1]] == [
         f"[{title}](/{path.relative_to(ROOT)})" for path, title in pages.titles().items()
     ]
-    for title, took, counted in rows:
-        assert took is None  # there is no cache here
+    for title, executed, counted in rows:
+        assert executed is None  # there is no cache here
         assert counted["cells"] >= 20 and counted["asserted"] >= 5, title
         assert counted["compared"] >= 1 and counted["exercises"] >= 3, title
     total = rows[-1][2]
     assert total["questions"] == sum(r[2]["questions"] for r in rows[:-1]) >= 24
 
 
-def test_seconds_are_those_of_the_builds_cache(tmp_path):
+def test_executions_are_those_of_the_builds_cache(tmp_path):
     import pages
     from jupyter_cache import get_cache
     from jupyter_cache.base import CacheBundleIn
@@ -153,14 +154,18 @@ def test_seconds_are_those_of_the_builds_cache(tmp_path):
     notebook = new_notebook(cells=[cell])
     bundle = CacheBundleIn(notebook, "/x/01_the_puzzle.ipynb", data={"execution_seconds": 7.0})
     cache.cache_notebook_bundle(bundle, check_validity=False)
-    assert pages.seconds(tmp_path) == {"01_the_puzzle": 7.0}
-    assert pages.seconds(tmp_path / "none") == {}
+    ((name, (when, took)),) = pages.executions(tmp_path).items()
+    assert (name, took) == ("01_the_puzzle", 7.0)
+    assert abs(datetime.now(UTC).replace(tzinfo=None) - when) < timedelta(minutes=5)
+    assert pages.executions(tmp_path / "none") == {}
 
 
 def test_built_pages_show_status_versions_and_index(html):
     shown = (html / "book" / "build_status.html").read_text(encoding="utf-8")
     table = shown[shown.index("<table") : shown.index("</table>")]
-    assert table.count("<tr") == len(list(BOOK.glob("[0-9]*.ipynb"))) + 2  # head and sum
+    chapters = len(list(BOOK.glob("[0-9]*.ipynb")))
+    assert table.count("<tr") == chapters + 2  # head and sum
+    assert len(re.findall(r">20\d\d-\d\d-\d\d \d\d:\d\d<", table)) == chapters + 1
     versions = (html / "book" / "changes.html").read_text(encoding="utf-8")
     pinned = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.M)
     assert all(name in versions and version in versions for name, version in pinned)

@@ -34,7 +34,10 @@ EXERCISE = re.compile(
 )  # with its options
 # the record is plain text
 SIGNS = {r"\^3\b": "³", r"\bus\b": "µs", r"(?<=\d) A\b": " Å", r"(?<=\b\d)(?=\d{3} atoms)": ","}
-HEAD = ("chapter", "seconds", "cells", "outputs compared", "assertions", "exercises", "questions")
+HEAD = ("chapter", "executed (UTC)", "seconds", "cells", "outputs compared", "assertions") + (
+    "exercises",
+    "questions",
+)
 
 
 class ExplorerLink(SphinxRole):
@@ -87,14 +90,14 @@ def counts(chapter):
     }
 
 
-def seconds(cache):
-    """Time that each executed chapter took, by its name, from the build's cache."""
+def executions(cache):
+    """When each chapter was executed and how long it took, s, by its name: the build's cache."""
     from jupyter_cache import get_cache
 
     if not cache or not Path(cache, "global.db").exists():
         return {}
     records = get_cache(cache).list_cache_records()  # the newest last
-    return {Path(r.uri).stem: r.data.get("execution_seconds") for r in records if r.data}
+    return {Path(r.uri).stem: (r.created, r.data["execution_seconds"]) for r in records if r.data}
 
 
 def titles():
@@ -110,14 +113,15 @@ def titles():
 
 
 def status(cache):
-    """Rows of the status page, the last one the sums."""
-    took, rows = seconds(cache), []
+    """Rows of the status page: title, (when, seconds) or None, counts; the last one the sums."""
+    found, rows = executions(cache), []
     for path, title in titles().items():
-        rows.append((f"[{title}](/{path.relative_to(ROOT)})", took.get(path.stem), counts(path)))
+        rows.append((f"[{title}](/{path.relative_to(ROOT)})", found.get(path.stem), counts(path)))
     total = {key: sum(c[key] for *_, c in rows) for key in rows[0][2]}
-    times = [s for _, s, _ in rows]
-    rows.append(("all", None if None in times else sum(times), total))
-    return rows
+    times = [execution for _, execution, _ in rows if execution]
+    complete = len(times) == len(rows)
+    last = (max(when for when, _ in times), sum(s for _, s in times)) if complete else None
+    return [*rows, ("all", last, total)]
 
 
 class FromMarkdown(SphinxDirective):
@@ -136,12 +140,13 @@ class BuildStatus(FromMarkdown):
 
     def markdown(self):
         rows = [
-            f"| {title} | {'–' if time is None else f'{time:.0f}'} | "
-            + " | ".join(str(n) for n in c.values())
+            f"| {title} | "
+            + (f"{execution[0]:%Y-%m-%d %H:%M} | {execution[1]:.0f}" if execution else "– | –")
+            + "".join(f" | {n}" for n in c.values())
             + " |"
-            for title, time, c in status(self.config.nb_execution_cache_path)
+            for title, execution, c in status(self.env.mystnb_config.execution_cache_path)
         ]
-        return "\n".join([f"| {' | '.join(HEAD)} |", "|:---|" + 6 * "---:|", *rows])
+        return "\n".join([f"| {' | '.join(HEAD)} |", "|:---|" + 7 * "---:|", *rows])
 
 
 class Versions(FromMarkdown):
