@@ -66,6 +66,7 @@ class Forecast:
 
     verdict : Verdict;  steps : tuple of ForecastStep;  atoms : of the large domain
     scale : A, |Du| of the candidate's equilibrium
+    The noise of a calculator is in neither of the two error bars: `assess` measures and adds it.
     """
 
     verdict: Verdict
@@ -290,7 +291,7 @@ def judge(step: ForecastStep, crystal: Crystal) -> Verdict:
     has moved an atom to another place.
     """
     if not step.kappa <= KAPPA_LIMIT:
-        why = f"kappa = {step.kappa:.2g} after two steps, over the limit {KAPPA_LIMIT:g}"
+        why = f"κ = {step.kappa:.2g} after two steps, over the limit {KAPPA_LIMIT:g}"
         return Verdict(Outcome.WIDE, why)
     moved, limit = np.linalg.norm(step.du, axis=1).max(), basin_radius(crystal)
     if moved > limit:

@@ -73,12 +73,13 @@ class Preflight:
     """The checks, in order, and the noise floor.
 
     floor : Noise       energy: eV, of the energy of the defect cell;  force: eV/A, of a component
-    calls : int         calculations that were made
+    calls : int         calculations that were made;  atoms : int, of the defect cell
     """
 
     checks: tuple[Check, ...]
     floor: Noise
     calls: int
+    atoms: int
 
     @property
     def passed(self) -> bool:
@@ -162,7 +163,7 @@ def preflight(
         first = Check(
             "energy and forces", np.inf, 0.0, "not finite or missing", "everything", str(error)
         )
-        return Preflight((first,), Noise(np.inf, np.inf), model.calls - before)
+        return Preflight((first,), Noise(np.inf, np.inf), model.calls - before, len(y))
     bench = Bench(
         model, cell, x, energies.sum(), forces, defect, y, resolution, scan, rng
     )  # fmt: skip
@@ -171,7 +172,7 @@ def preflight(
         tell(name)
         checks += _answers(question, bench)
     floor = _floor(checks, model, len(y))
-    return Preflight(tuple(checks), floor, model.calls - before)
+    return Preflight(tuple(checks), floor, model.calls - before, len(y))
 
 
 def _answers(question, bench):

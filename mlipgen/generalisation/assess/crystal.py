@@ -9,11 +9,12 @@ import numpy as np
 from ase.units import GPa
 
 from ...contracts import Model
-from ...crystals import Crystal
+from ...crystals import Crystal, Defect
 from ...equilibrium import lattice_stability
 from ...equilibrium.phonons import band_path, frequencies
 from ...potentials import CalculatorModel, LinearACE
 from ...potentials.derivatives import aligned, elastic_tensor, force_constants
+from ...potentials.noise import Noise
 from ..preflight import Preflight
 from .sections import Bands, Checked, CrystalSection, ElasticConstant, ModelFacts, Shell
 
@@ -63,12 +64,12 @@ def elastic_constants(model: Model, crystal: Crystal) -> dict[str, float]:
 
 
 def model_facts(
-    model: Model, own: Crystal, target: Crystal, flight: Preflight | None
+    model: Model, own: Crystal, target: Crystal, flight: Preflight | None, check_cell: Defect
 ) -> ModelFacts:
-    """What there is to say of one model; `own` is its crystal, `target` the reference's."""
-    noise = (0.0, 0.0)
-    if flight is not None:
-        noise = (flight.floor.energy, flight.floor.force)
+    """What there is to say of one model; `own` is its crystal, `target` the reference's, and the
+    noise is that of the check cell.
+    """
+    noise = noise_of_formation(model, own, flight, len(check_cell))
     return ModelFacts(
         name=name_of(model),
         kind=_kind(model),
@@ -76,11 +77,31 @@ def model_facts(
         energy=float(own.energy_per_atom(model)),
         pressure=pressure(model, target),
         stability=lattice_stability(model, own),
-        noise_energy=float(noise[0]),
-        noise_force=float(noise[1]),
+        noise_energy=noise.energy,
+        noise_force=noise.force,
         level=getattr(model, "level_of_theory", None) or "",
         checks=[_checked(check) for check in flight] if flight else [],
     )
+
+
+def noise_of_formation(
+    model: Model, crystal: Crystal, flight: Preflight | None, atoms: int
+) -> Noise:
+    """Of the energy of formation in a defect cell of so many atoms, eV, and of a force component.
+
+        E_f = E(n atoms) - n E(crystal of m) / m,    noise^2 = total(n)^2 + (n total(m) / m)^2
+
+    or what preflight has found on its own, smaller cell, in proportion to the atoms, if that is
+    more.  A site potential has none.
+    """
+    if not isinstance(model, CalculatorModel):
+        return Noise(0.0, 0.0)
+    own, m = model.noise, len(model.perfect(crystal))
+    energy, force = np.hypot(own.total(atoms), atoms * own.total(m) / m), own.force
+    if flight is not None:
+        energy = max(energy, flight.floor.energy * atoms / flight.atoms)
+        force = max(force, flight.floor.force)
+    return Noise(float(energy), float(force))
 
 
 def name_of(model: Any) -> str:

@@ -113,7 +113,9 @@ def assess(
     lattices = lattices[:1] if pair.same_lattice else lattices
     with ledger.purpose("perfect crystals"):
         facts = [
-            model_facts(model, crystal, pair.target, flight)
+            model_facts(
+                model, crystal, pair.target, flight, same_defect(defects[0], crystal, checks[-1])
+            )
             for model, crystal, flight in zip(
                 (candidate, reference), (pair.own, pair.target), flights
             )

@@ -31,7 +31,8 @@ class ModelFacts:
 
     lattice : A, its lattice constants a (hcp: a, c);  energy : eV, of an atom there
     pressure : GPa, at the reference's lattice constants;  stability : eV/A^2, lowest
-    <Hv, v> / |Dv|^2 of the perfect crystal;  noise : eV of the defect cell and eV/A of a component
+    <Hv, v> / |Dv|^2 of the perfect crystal;  noise : eV of the energy of formation in the largest
+    check cell, and eV/A of a component of the forces
     level : its level of theory, where it was given
     """
 
