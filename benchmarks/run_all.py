@@ -2,10 +2,10 @@
 
     python benchmarks/run_all.py [--ace-jax PYTHON] [SCRIPT ...]
 
-Takes about ten minutes on idle cores; the pages of the last one must be built.  Written are the rows, with the processor and the versions of
-everything, to book/data/benchmarks.json, after each script; named scripts replace their rows there.
-ace-jax needs an environment of its own, whose interpreter is named; without it its rows have no
-peer.
+Takes about ten minutes on idle cores; the last one, `site`, needs the built book.  Written are the
+rows, with the processor and the versions of everything, to book/data/benchmarks.json, after each
+script; named scripts replace their rows there.  ace-jax needs an environment of its own, whose
+interpreter is named; without it its rows have no peer.
 """
 
 import argparse
