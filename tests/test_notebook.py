@@ -102,6 +102,10 @@ def test_table():
         "| EF | 3.4 × 10⁻⁵ |  | 1,999 |",
     ]
     assert repr(t).splitlines()[1] == "E          11.2  50.0%     53"
+    both = notebook.table(
+        {"measured": [0.39997, 0.9996, 2.00001e-5], "set": [0.1 + 0.2, 1.0, 20.0]}, digits=2
+    )
+    assert both.rows == [["0.40", "0.3"], ["1.0", "1"], ["2.0 × 10⁻⁵", "20"]]
     with pytest.raises(ValueError, match="lengths"):
         notebook.table({"a": [1], "b": [1, 2]})
     with pytest.raises(ValueError, match="c"):

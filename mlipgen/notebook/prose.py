@@ -12,8 +12,11 @@ from typing import Any
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def number(x: Any, digits: int = 3) -> str:
-    """A number as prose has it, `digits` of them significant: 1,999; 0.0042; 4.2 × 10⁻⁵; 10⁻⁹."""
+def number(x: Any, digits: int = 3, zeros: bool = False) -> str:
+    """A number as prose has it, `digits` of them significant: 1,999; 0.0042; 4.2 × 10⁻⁵; 10⁻⁹.
+
+    `zeros` keeps those at the end, which say how well a measured number is known: 0.40 beside 0.44.
+    """
     if isinstance(x, Integral):
         return f"{int(x):,}".replace("-", "−")
     if not math.isfinite(x):
@@ -24,12 +27,23 @@ def number(x: Any, digits: int = 3) -> str:
     if x == 0 or 1e-3 <= abs(x) < 1e6:
         decimals = max(0, digits - 1 - math.floor(math.log10(abs(x)))) if x else 0
         text = f"{x:,.{decimals}f}"
-        return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+        return (text if zeros or not x else _stripped(text)).replace("-", "−")
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    mantissa = mantissa if zeros else _stripped(mantissa)
     power = "10" + str(int(exponent)).translate(_RAISED)
     text = {"1": power, "-1": "-" + power}.get(mantissa, f"{mantissa} × {power}")
     return text.replace("-", "−")
+
+
+def _stripped(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _measured(values: Sequence[Any], digits: int) -> bool:
+    """Whether a column has numbers that `digits` digits do not exhaust: results, not settings."""
+    reals = [v for v in values if isinstance(v, Real) and not isinstance(v, Integral)]
+    short = [float(f"{v:.{max(digits, 3)}e}") if math.isfinite(v) else v for v in reals]
+    return any(not math.isclose(a, b, rel_tol=1e-9) for a, b in zip(short, reals, strict=True))
 
 
 def plus_minus(pair: Sequence[float], decimals: int = 2) -> str:
@@ -102,6 +116,9 @@ def table(
     ----------
     columns : {header: values}; texts may hold Markdown and formulas, None is an empty cell
     formats : {header: format}, such as ".1%", where `digits` digits that count are not right
+
+    A column of measured numbers keeps zeros at the end (0.40 below 0.44), one of settings, all
+    short, does not (0.5, 1, 20).
     """
     formats = dict(formats or {})
     if unknown := set(formats) - set(columns):
@@ -109,6 +126,8 @@ def table(
     lengths = {header: len(values) for header, values in columns.items()}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"columns of different lengths: {lengths}")
+
+    measured = {header: _measured(values, digits) for header, values in columns.items()}
 
     def cell(header: str, value: Any) -> str:
         if value is None:
@@ -118,7 +137,7 @@ def table(
         return (
             f"{value:{formats[header]}}".replace("-", "−")
             if header in formats
-            else number(value, digits)
+            else number(value, digits, measured[header])
         )
 
     cells = [[cell(header, v) for v in values] for header, values in columns.items()]
