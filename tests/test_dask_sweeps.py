@@ -3,11 +3,17 @@ finished is lost when a worker is killed.
 """
 
 import os
+import re
 import signal
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -139,6 +145,37 @@ def test_the_command_line_finds_a_scheduler(client, cluster, tmp_path, capsys):
     assert "1 points" in capsys.readouterr().out
     assert cli.main([*arguments, "--scheduler", str(tmp_path / "none.json")]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_the_scripts_of_the_page_on_clusters_run(client, cluster, tmp_path, monkeypatch):
+    """As a reader copies them, up to the cluster itself: two processes here, one small point."""
+    page = Path(__file__).resolve().parents[1] / "book" / "course" / "run_anywhere.md"
+    text = page.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\{code-block\} python\n(.*?)^```$", text, re.M | re.S)
+    assert [("SLURMCluster" in block) for block in blocks] == [False, True]
+    asked, studies = [], []
+    of_one_point = lambda s: replace(s, **{**SMALL, "degrees": (4,), "observations": ("EF",)})
+
+    @contextmanager
+    def slurm(*, cores, processes, memory, walltime, queue, job_script_prologue):
+        asked.append((cores, processes))
+        yield cluster
+
+    def small(**arguments):
+        studies.append(Study(**arguments))
+        return of_one_point(studies[-1])
+
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", SimpleNamespace(SLURMCluster=slurm))
+    monkeypatch.setattr(cluster, "adapt", lambda *, maximum_jobs: asked.append(maximum_jobs))
+    monkeypatch.setattr("mlipgen.Study", small)
+    for k, block in enumerate(blocks):
+        folder = tmp_path / str(k)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        exec(block.replace("tcp://host:8786", cluster.scheduler_address), {"__name__": "__main__"})
+        (row,) = Store(folder / "results", of_one_point(studies[k]).key)._rows.values()
+        assert row["cell"] == 3 and row["predicted_geometry"] > 0
+    assert asked == [(16, 16), 10] and studies[0] == studies[1]
 
 
 def label(path, seed):
