@@ -262,7 +262,7 @@ def test_the_script_data_are_those_of_the_scene():
 def test_the_text_for_a_terminal():
     text = as_text(assessed())
     assert max(map(len, text.split("\n"))) <= WIDTH + 10
-    for word in ("vacancy", "divacancy", "C44", "kappa", "forecast / measured", "gain"):
+    for word in ("vacancy", "divacancy", "C44", "κ", "forecast / measured", "gain"):
         assert word in text
 
 

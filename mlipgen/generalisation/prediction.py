@@ -145,7 +145,7 @@ def _judge(surface, reference, du, kappa, forces):
     mode.
     """
     if not kappa <= KAPPA_LIMIT:
-        why = f"kappa = {kappa:.2g} after two Newton steps, over the limit {KAPPA_LIMIT:g}"
+        why = f"κ = {kappa:.2g} after two Newton steps, over the limit {KAPPA_LIMIT:g}"
         return {"verdict": Verdict(Outcome.WIDE, why)}
     moved, limit = np.linalg.norm(du, axis=1).max(), basin_radius(reference.defect.crystal)
     if moved > limit:

@@ -39,7 +39,7 @@ def series_in_k(name: str, main: Comparison, what: str) -> Figure | None:
         [str(s.atoms), form(getattr(s, what)), short(s.kappa, 2), short(s.rim, 2)]
         for s in main.steps
     ]
-    header = ["atoms", label.split(",")[0], "kappa", "rim"]
+    header = ["atoms", label.split(",")[0], "κ", "rim"]
     return Figure(drawn.svg, alt, drawn.legend, header, rows)
 
 

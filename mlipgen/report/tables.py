@@ -13,7 +13,7 @@ FORECAST = [
     "its error",
     "geometry error |D du|",
     "of |Du|",
-    "kappa",
+    "κ",
     "verdict",
 ]
 TRUTH = ["", "geometry error", "energy error", "forecast / measured", "note"]
@@ -70,7 +70,7 @@ def truth_rows(section: DefectSection) -> list[list[str]]:
             [f"measured, {name}", length(t.geometry), energy(t.energy), short(t.effectivity), t.why]
         )
         if t.predicted is not None:
-            kappa = f"from the reference's equilibrium; kappa {short(t.predicted_kappa, 2)}"
+            kappa = f"from the reference's equilibrium; κ {short(t.predicted_kappa, 2)}"
             rows.append(
                 [
                     f"predicted, {name}",
