@@ -149,14 +149,18 @@ class BuildStatus(FromMarkdown):
         return "\n".join([f"| {' | '.join(HEAD)} |", "|:---|" + 7 * "---:|", *rows])
 
 
+def pins():
+    """(package, version) of every line of requirements.txt, without extras: `dask[distributed]`."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==(\S+)", text, re.M)
+
+
 class Versions(FromMarkdown):
     """Every pinned package, with the version that this build has used."""
 
     def markdown(self):
-        text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-        pins = re.findall(r"^([\w.-]+)==(\S+)", text, re.M)
         rows = [f"| Python | | {platform.python_version()} |"]
-        for name, pinned in pins:
+        for name, pinned in pins():
             try:
                 used = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:
