@@ -1,6 +1,6 @@
 """The assessment of a candidate: all that small cells of the reference tell of its errors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...crystals import Crystal, Supercell
-from ...potentials import CalculatorModel
+from ...potentials import CalculatorModel, read_phonopy
 from ..composite import same_defect
 from ..preflight import Preflight, preflight
 from .assessment import Assessment
@@ -65,6 +65,7 @@ def assess(
     check_calculators: bool = True,
     scan: int = 40,
     despite: bool = False,
+    phonopy: Mapping[str, Any] | None = None,
     shopping: Callable | None = None,
     tell: Callable[..., None] | None = None,
 ) -> Assessment:
@@ -82,10 +83,13 @@ def assess(
                                 reference's; the first counts
     truth : bool                relax the reference on the domain as well
     basin : bool                relax the reference in the smallest check cell: where the candidate
-                                starts from, and whether it finds the same from the unrelaxed defect
+                                starts from, whether it finds the same from the unrelaxed defect,
+                                and where in doubt which of its states the forecast is of
     check_calculators : bool    preflight for calculators;  scan : steps of its smoothness scan, a
                                 calculation each
     despite : bool              go on although a check failed; the report says so
+    phonopy : mapping           "candidate" or "reference" to the path of its force constants
+                                (`read_phonopy`), or a function that returns them for a Crystal
     shopping : callable         what to label next, a `shopping.Shop`
     tell : callable             told what is being done, and whether that is one of the `stages`
 
@@ -101,6 +105,7 @@ def assess(
     tell = tell or silent
     ledger = Ledger(reference, tell)
     pair = _crystals(candidate, reference, structure, lattice_constant, ledger)
+    _adopt(pair, phonopy or {})
     domain_cells = list(same_defect(defects[0], pair.own, domain).homogeneous.n)
     _require_growing(pair, checks, domain)
     flights: list[Preflight | None] = [None, None]
@@ -189,6 +194,26 @@ def _crystals(candidate, reference, structure, lattice_constant, ledger):
             f"{stress:.2f} GPa; leave the lattice constant out, and it is searched for"
         )
     return Pair(candidate, reference, own, target)
+
+
+def _adopt(pair, phonopy):
+    """Force constants that are known, of each model's own perfect crystal."""
+    sides = {"candidate": (pair.candidate, pair.own), "reference": (pair.reference, pair.target)}
+    for who, given in phonopy.items():
+        model, crystal = sides[who]
+        if not isinstance(model, CalculatorModel):
+            raise ValueError(
+                f"the {who} is a potential of this library, which knows its force constants: "
+                "phonopy's are for calculators"
+            )
+        try:
+            table = given(crystal) if callable(given) else read_phonopy(given, crystal)
+        except (ValueError, OSError) as error:
+            raise ValueError(
+                f"force constants of the {who}: {error} (its crystal, if it was not given, is the "
+                "one at rest)"
+            ) from None
+        model.adopt_force_constants(crystal, table)
 
 
 def _equilibrium(model, structure, a, who):
