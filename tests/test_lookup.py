@@ -88,3 +88,24 @@ def test_quantities_have_a_slider_and_things_a_select(page, labels, control):
     assert (
         json.loads(LookupFigure(frames, description="d", select=False).payload)["select"] is False
     )
+
+
+def test_a_phone_shows_the_axes_names_whole(page):
+    """The vertical axis is named above it; crowded names below stand in two rows; a line like its
+    points has their colour and no entry of its own."""
+    points = curve("E", [1, 2], [1, 2], "open")
+    widget = LookupFigure(
+        [frame("", [points, curve("", [1, 2], [1, 2], like="E")])],
+        description="d",
+        y="a name as long as axes of this book have them",
+        x_ticks=[(1, "vacancy"), (1.2, "divacancy"), (1.4, "dumbbell")],
+    )
+    page.set_viewport_size({"width": 360, "height": 740})
+    traits = {"payload": widget.payload, "index": 0}
+    page.evaluate("([s, css, t]) => mount(s, css, t)", [widget._esm, str(widget._css), traits])
+    name = page.locator(".lk-y")
+    assert name.evaluate("e => e.scrollWidth <= e.clientWidth") and "axes" in name.inner_text()
+    rows = page.locator(".lk-plot svg > text").filter(has_text="ancy")
+    assert rows.first.get_attribute("y") != rows.last.get_attribute("y")
+    assert page.locator(".lk-legend li").count() == 1
+    assert page.locator(".lk-c0").count() == 4  # two points, their line, the legend's mark

@@ -1,8 +1,10 @@
 // A line plot whose slider selects one of several precomputed frames; no kernel, no other library.
 
 const SVG = "http://www.w3.org/2000/svg";
-const MARGIN = { left: 66, right: 14, top: 10, bottom: 46 };
+const MARGIN = { left: 58, right: 14, top: 10, bottom: 46 };
 const DASH = ["", "7 4", "2 3", "9 3 2 3"];
+const MARKED = ["marks", "open", "both"];
+const LINED = ["line", "dashed", "both"];
 let count = 0;
 
 function make(tag, attributes = {}, ...children) {
@@ -28,9 +30,10 @@ function label(value) {
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
     const exponent = Math.floor(Math.log10(size) + 1e-9),
       mantissa = Number((value / 10 ** exponent).toPrecision(3));
-    return (mantissa === 1 ? "" : `${mantissa}·`) + `10${superscript(exponent)}`;
+    return (mantissa === 1 ? "" : `${mantissa}\u00a0×\u00a0`) + `10${superscript(exponent)}`;
   }
-  return String(Number(value.toPrecision(6))).replace("-", "−");
+  const text = String(Number(value.toPrecision(6))).replace("-", "−");
+  return text.replace(/^(−?\d+)(\d{3})(?!\d)/, "$1,$2"); // 10,000
 }
 
 /** Round positions for ticks: [value, text] pairs inside [low, high]. */
@@ -63,14 +66,22 @@ function place(axis, value) {
   return (t(value) - t(axis.low)) / (t(axis.high) - t(axis.low));
 }
 
-function marker(parent, shape, x, y, colour) {
+/** Names on an axis stand in two rows where one has no room for them (about 6.6 px a letter). */
+function crowded(axis, w) {
+  const own = [...(axis.ticks ?? [])].sort((a, b) => a[0] - b[0]);
+  const room = (k) => w * (place(axis, own[k][0]) - place(axis, own[k - 1][0]));
+  const letters = (k) => (own[k][1].length + own[k - 1][1].length) / 2;
+  return own.some((_, k) => k > 0 && 6.6 * letters(k) + 4 > room(k));
+}
+
+function marker(parent, shape, x, y, colour, open = false) {
   const d = {
     0: `M${x - 4},${y}a4,4 0 1,0 8,0a4,4 0 1,0 -8,0`,
     1: `M${x - 3.6},${y - 3.6}h7.2v7.2h-7.2z`,
     2: `M${x},${y - 4.6}l4.4,8h-8.8z`,
     3: `M${x},${y - 5}l5,5l-5,5l-5,-5z`,
   }[shape % 4];
-  draw(parent, "path", { d, class: `lk-mark lk-c${colour}` });
+  draw(parent, "path", { d, class: `lk-mark${open ? " lk-open" : ""} lk-c${colour}` });
 }
 
 function chart(data, frame, names, width, height, clip) {
@@ -82,13 +93,15 @@ function chart(data, frame, names, width, height, clip) {
     "aria-label": data.description,
   }))
     svg.setAttribute(k, v);
-  const w = width - MARGIN.left - MARGIN.right,
-    h = height - MARGIN.top - MARGIN.bottom;
+  const w = width - MARGIN.left - MARGIN.right;
+  const row = crowded(data.x, w) ? 15 : 0;
+  const h = height - MARGIN.top - MARGIN.bottom - row;
   const X = (v) => MARGIN.left + w * place(data.x, v),
     Y = (v) => MARGIN.top + h * (1 - place(data.y, v));
-  for (const [v, text] of ticks(data.x, Math.max(3, Math.floor(w / 75)))) {
+  for (const [k, [v, text]] of ticks(data.x, Math.max(3, Math.floor(w / 75))).entries()) {
     draw(svg, "line", { x1: X(v), x2: X(v), y1: MARGIN.top, y2: MARGIN.top + h, class: "lk-grid" });
-    draw(svg, "text", { x: X(v), y: MARGIN.top + h + 17, "text-anchor": "middle" }, text);
+    const y = MARGIN.top + h + 17 + (k % 2) * row;
+    draw(svg, "text", { x: X(v), y, "text-anchor": "middle" }, text);
   }
   for (const [v, text] of ticks(data.y, Math.max(3, Math.floor(h / 45)))) {
     draw(svg, "line", {
@@ -107,23 +120,13 @@ function chart(data, frame, names, width, height, clip) {
     { x: MARGIN.left + w / 2, y: height - 8, "text-anchor": "middle", class: "lk-label" },
     data.x.label,
   );
-  draw(
-    svg,
-    "text",
-    {
-      transform: `translate(14,${MARGIN.top + h / 2}) rotate(-90)`,
-      "text-anchor": "middle",
-      class: "lk-label",
-    },
-    data.y.label,
-  );
   const area = draw(draw(svg, "defs", {}), "clipPath", { id: clip });
   draw(area, "rect", { x: MARGIN.left - 5, y: MARGIN.top - 5, width: w + 10, height: h + 10 });
   const inside = draw(svg, "g", { "clip-path": `url(#${clip})` });
   for (const c of frame.curves) {
-    const colour = names.indexOf(c.name),
+    const colour = names.indexOf(c.like ?? c.name),
       points = c.x.map((v, k) => [X(v), Y(c.y[k])]);
-    if (c.style !== "marks") {
+    if (LINED.includes(c.style)) {
       let d = "",
         pen = "M";
       for (const [x, y] of points) {
@@ -138,9 +141,10 @@ function chart(data, frame, names, width, height, clip) {
         "stroke-dasharray": c.style === "dashed" ? "7 5" : DASH[Math.floor(colour / 6) % 4],
       });
     }
-    if (c.style === "marks" || c.style === "both") {
+    if (MARKED.includes(c.style)) {
       for (const [x, y] of points)
-        if (Number.isFinite(x) && Number.isFinite(y)) marker(inside, colour, x, y, colour % 6);
+        if (Number.isFinite(x) && Number.isFinite(y))
+          marker(inside, colour, x, y, colour % 6, c.style === "open");
     }
   }
   return svg;
@@ -150,13 +154,13 @@ function key(c, colour) {
   const svg = document.createElementNS(SVG, "svg");
   for (const [k, v] of Object.entries({ width: 30, height: 14, "aria-hidden": "true" }))
     svg.setAttribute(k, v);
-  if (c.style !== "marks")
+  if (LINED.includes(c.style))
     draw(svg, "path", {
       d: "M1,7H29",
       class: `lk-line lk-c${colour % 6}`,
       "stroke-dasharray": c.style === "dashed" ? "7 5" : DASH[Math.floor(colour / 6) % 4],
     });
-  if (c.style === "marks" || c.style === "both") marker(svg, colour, 15, 7, colour % 6);
+  if (MARKED.includes(c.style)) marker(svg, colour, 15, 7, colour % 6, c.style === "open");
   return svg;
 }
 
@@ -170,7 +174,7 @@ function table(data, frame) {
           make(
             "tr",
             {},
-            make("th", { scope: "row" }, c.name),
+            make("th", { scope: "row" }, c.name || `${c.like}, line`),
             make("td", {}, label(v)),
             make("td", {}, label(c.y[k])),
           ),
@@ -195,7 +199,7 @@ function chooser({ frames, select }, id) {
 function render({ model, el }) {
   const data = JSON.parse(model.get("payload"));
   const id = `lookup-${++count}-${Math.random().toString(36).slice(2, 7)}`;
-  const names = [...new Set(data.frames.flatMap((f) => f.curves.map((c) => c.name)))];
+  const names = [...new Set(data.frames.flatMap((f) => f.curves.map((c) => c.like ?? c.name)))];
   const plot = make("div", { class: "lk-plot" });
   const legend = make("ul", { class: "lk-legend" });
   const value = make("output", { class: "lk-value", for: id });
@@ -220,6 +224,8 @@ function render({ model, el }) {
     if (!data.select) choose.before(value); // a select shows its value itself
     root.append(control);
   }
+  if (data.y.label)
+    root.append(make("div", { class: "lk-y", "aria-hidden": "true" }, data.y.label));
   root.append(plot, legend, note, numbers);
   el.append(root);
 
@@ -233,7 +239,9 @@ function render({ model, el }) {
     value.textContent = frame.label;
     if (note.textContent !== frame.note) note.textContent = frame.note;
     legend.replaceChildren(
-      ...frame.curves.map((c) => make("li", {}, key(c, names.indexOf(c.name)), c.name)),
+      ...frame.curves
+        .filter((c) => c.name)
+        .map((c) => make("li", {}, key(c, names.indexOf(c.like ?? c.name)), c.name)),
     );
     const width = Math.max(260, plot.clientWidth || 640);
     shownWidth = plot.clientWidth;

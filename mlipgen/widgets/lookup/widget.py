@@ -11,18 +11,19 @@ import numpy as np
 import traitlets
 
 HERE = Path(__file__).parent
-STYLES = ("line", "dashed", "marks", "both")
+STYLES = ("line", "dashed", "marks", "open", "both")
 
 
-def curve(name, x, y, style="line"):
+def curve(name, x, y, style="line", like=None):
     """One curve of a `LookupFigure`.
 
     Parameters
     ----------
-    name : str              shown in the legend; a curve keeps its colour, which goes by name, in
-                            every frame
+    name : str              shown in the legend, unless it is empty; a curve keeps its colour, which
+                            goes by name, in every frame
     x, y : array_like, (n,) any units; nan or infinity leaves a gap
-    style : str             "line", "dashed", "marks" or "both" (line and marks)
+    style : str             "line", "dashed", "marks", "open" (marks) or "both" (line and marks)
+    like : str              the curve whose colour and mark it has, such as the points of a line
 
     Raises
     ------
@@ -35,7 +36,8 @@ def curve(name, x, y, style="line"):
         raise ValueError(
             f"curve {name!r}: style {style!r} is unknown; choose one of {', '.join(STYLES)}"
         )
-    return {"name": str(name), "x": _short(x), "y": _short(y), "style": style}
+    own = {"name": str(name), "x": _short(x), "y": _short(y), "style": style}
+    return own if like is None else {**own, "like": str(like)}
 
 
 def frame(label, curves, note=""):

@@ -160,7 +160,7 @@ const sizeAt = (key, p) => 10 ** (p / (key === "ridge" ? 4 : 10));
 /** A weight or ridge in two digits: 0.001, 500, 10⁻⁶. */
 function weightText(x) {
   if (x >= 0.00099 && x < 1e4) return String(Number(x.toPrecision(2)));
-  return formatNumber(x, 1).replace(/^1 × /, "");
+  return formatNumber(x, 1).replace(/^1\s×\s/, "");
 }
 
 /** A stretch of positions in words; an end at the edge of the box is open. */
