@@ -105,6 +105,8 @@ def test_table():
     both = notebook.table(
         {"measured": [0.39997, 0.9996, 2.00001e-5], "set": [0.1 + 0.2, 1.0, 20.0]}, digits=2
     )
+    named = notebook.table({"Si dumbbell-110": ["W dumbbell-111", "vacancy"]})
+    assert named.header == ["Si ⟨110⟩ dumbbell"] and named.rows[0] == ["W ⟨111⟩ dumbbell"]
     assert both.rows == [["0.40", "0.3"], ["1.0", "1"], ["2.0 × 10⁻⁵", "20"]]
     with pytest.raises(ValueError, match="lengths"):
         notebook.table({"a": [1], "b": [1, 2]})

@@ -34,11 +34,11 @@ colours stay as they are named and may vanish in dark mode.  Labels are best wri
 
 from .answers import solver
 from .figures import Picture, figure, ticks
-from .prose import Table, note, number, plus_minus, shaded, table
+from .prose import Table, in_words, note, number, plus_minus, shaded, table
 from .scene import scene
 from .style import COLOURS, GRID, GUIDE, INK, LOOKS, MUTED, PAPER, look, series
 
 __all__ = [
     "COLOURS", "GRID", "GUIDE", "INK", "LOOKS", "MUTED", "PAPER", "Picture", "Table", "figure",
-    "look", "note", "number", "plus_minus", "scene", "series", "shaded", "solver", "table", "ticks",
+    "in_words", "look", "note", "number", "plus_minus", "scene", "series", "shaded", "solver", "table", "ticks",
 ]  # fmt: skip

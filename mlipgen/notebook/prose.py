@@ -46,6 +46,11 @@ def _measured(values: Sequence[Any], digits: int) -> bool:
     return any(not math.isclose(a, b, rel_tol=1e-9) for a, b in zip(short, reals, strict=True))
 
 
+def in_words(text: str) -> str:
+    """The library's names of defects as prose has them: "W dumbbell-110" is W ⟨110⟩ dumbbell."""
+    return re.sub(r"\bdumbbell-(\d{3})\b", r"⟨\1⟩ dumbbell", text)
+
+
 def plus_minus(pair: Sequence[float], decimals: int = 2) -> str:
     """A value with its standard error, (value, error): −1.99 ± 0.01."""
     value, error = pair
@@ -114,7 +119,8 @@ def table(
 
     Parameters
     ----------
-    columns : {header: values}; texts may hold Markdown and formulas, None is an empty cell
+    columns : {header: values}; texts may hold Markdown and formulas, names of defects are put
+        into words, None is an empty cell
     formats : {header: format}, such as ".1%", where `digits` digits that count are not right
 
     A column of measured numbers keeps zeros at the end (0.40 below 0.44), one of settings, all
@@ -133,7 +139,7 @@ def table(
         if value is None:
             return ""
         if isinstance(value, (str, bool)) or not isinstance(value, Real):
-            return str(value)
+            return in_words(str(value))
         return (
             f"{value:{formats[header]}}".replace("-", "−")
             if header in formats
@@ -142,7 +148,9 @@ def table(
 
     cells = [[cell(header, v) for v in values] for header, values in columns.items()]
     right = [any(_NUMERIC.fullmatch(text) for text in column) for column in cells]
-    return Table(list(columns), [list(row) for row in zip(*cells, strict=True)], right)
+    return Table(
+        [in_words(h) for h in columns], [list(row) for row in zip(*cells, strict=True)], right
+    )
 
 
 class ShadedTable(Table):
