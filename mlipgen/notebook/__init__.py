@@ -40,5 +40,6 @@ from .style import COLOURS, GRID, GUIDE, INK, LOOKS, MUTED, PAPER, look, series
 
 __all__ = [
     "COLOURS", "GRID", "GUIDE", "INK", "LOOKS", "MUTED", "PAPER", "Picture", "Table", "figure",
-    "in_words", "look", "note", "number", "plus_minus", "scene", "series", "shaded", "solver", "table", "ticks",
+    "in_words", "look", "note", "number", "plus_minus", "scene", "series", "shaded", "solver",
+    "table", "ticks",
 ]  # fmt: skip

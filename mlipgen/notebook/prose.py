@@ -194,6 +194,8 @@ def shaded(
     def shade(value: Any) -> float | None:
         if isinstance(value, str):
             return None
+        if value is None:
+            return 0.0
         return min(max((math.log10(max(value, 1e-300)) - low) / (high - low), 0.0), 1.0)
 
     shades = [list(row) for row in zip(*([shade(v) for v in c] for c in columns.values()))]
