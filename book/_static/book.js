@@ -1,7 +1,7 @@
 // Formulas wider than their line are broken at their relations, then at their sums; parts that are
-// still too wide are set smaller.  What cannot be helped so, and tables, outputs and code, scroll
-// inside themselves: by keyboard too (they take the focus), with an edge that fades as long as
-// there is more to come.
+// still too wide are set smaller, and so are tables that are a little too wide.  What cannot be
+// helped so, other tables, outputs and code, scroll inside themselves: by keyboard too (they take
+// the focus), with an edge that fades as long as there is more to come.
 (function () {
   "use strict";
   // What the theme writes into the page as scripts and handlers (book/_tools/harden.py).
@@ -55,6 +55,8 @@
     "mjx-container, .pst-scrollable-table-container, table.indextable, .cell_output, " +
     ".cell_output .output, pre";
   const SMALLEST = 0.55;
+  const LITTLE = 0.86; // set so much smaller, a formula is easier to read than in two lines
+  const TABLE = [0.94, 0.88, 0.82]; // sizes tried for a table that is a little too wide
 
   function width(formula) {
     const parts = [...formula.querySelectorAll(".formula-part")];
@@ -115,7 +117,8 @@
     formula.style.fontSize = formula.dataset.size;
     if (formula.matches(".broken")) whole(formula);
     const rows = formula.querySelector("mjx-math > mjx-mtable");
-    for (const spaces of rows ? [] : ["4", "34"]) {
+    const almost = display && LITTLE * width(formula) <= room;
+    for (const spaces of rows || almost ? [] : ["4", "34"]) {
       if (width(formula) <= room + 1) break;
       whole(formula);
       breakAt(formula, spaces);
@@ -126,12 +129,28 @@
     formula.style.fontSize = `${size}%`;
   }
 
+  function fitTable(box) {
+    const table = box.querySelector(":scope > table");
+    const room = box.clientWidth;
+    if (!table || room <= 0 || table.dataset.room === String(room)) return;
+    table.dataset.room = room;
+    table.style.fontSize = "";
+    if (table.offsetWidth <= room + 1) return;
+    const size = parseFloat(getComputedStyle(table).fontSize);
+    for (const part of TABLE) {
+      table.style.fontSize = `${part * size}px`;
+      if (table.offsetWidth <= room + 1) return;
+    }
+    table.style.fontSize = ""; // it scrolls in any case
+  }
+
   function more(box) {
     box.toggleAttribute("data-more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
   }
 
   function mark() {
     document.querySelectorAll("article mjx-container").forEach(fit);
+    document.querySelectorAll("article .pst-scrollable-table-container").forEach(fitTable);
     for (const box of document.querySelectorAll(SCROLLING)) {
       const wide =
         box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).overflowX !== "visible";

@@ -95,7 +95,7 @@ JOINED = {
     re.compile(r'(</span>) ([×±]) (?=<span class="pasted)'): "\\1\u00a0\\2\u00a0",
     re.compile(r"(?<=[\s(>])-(?=\d[^<>]*<)" + PLAIN): "−",
     re.compile(r"(?<![\w.])([A-Za-zα-ωε]) = (?=[\d−])" + PLAIN): "\\1\u00a0=\u00a0",
-    re.compile(r"(?<=eV)/(?=Å[^<>]*(?:</p>)?</t[hd]>)"): "/\u2060",
+    re.compile(r"(?<=eV)/(?=Å[^<>]*<)" + PLAIN): "/\u2060",
     # a formula, which is a box, and the brackets and signs that touch it
     re.compile(r'([(“‘]?)(<span class="math[^>]*>[^<]*</span>)([.,;:!?)’”]*)'): _kept,
     # a table's cell of a few words

@@ -106,13 +106,14 @@ def _wider(ax: Any, direction: str, low: float, high: float) -> tuple[float, flo
 
 
 def _plain_ticks(ax: Any) -> None:
-    """Logarithmic axes count 0.01, 0.1, 1, 10; over less than a decade and a half also 2 and 5."""
+    """Logarithmic axes count 0.01, 0.1, 1, 10; with few of these on them also 2 and 5."""
     from matplotlib import ticker
 
     for axis in (ax.xaxis, ax.yaxis):
         if axis.get_scale() == "log" and isinstance(axis.get_major_locator(), ticker.LogLocator):
             low, high = sorted(axis.get_view_interval())
-            subs = (1, 2, 5) if math.log10(high / low) < 1.5 else (1,)
+            decades = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
+            subs = (1, 2, 5) if decades < 2 or math.log10(high / low) < 1.5 else (1,)
             axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=7))
             axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: number(x)))
             axis.set_minor_formatter(ticker.NullFormatter())

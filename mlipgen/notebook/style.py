@@ -42,6 +42,7 @@ def style() -> Any:
         "font.size": 13,
         "axes.titlesize": 13,
         "axes.labelsize": 13,
+        "axes.labelpad": 7,  # on a phone the letters of the ticks are larger than drawn
         "xtick.labelsize": 12,
         "ytick.labelsize": 12,
         "axes.titlelocation": "left",

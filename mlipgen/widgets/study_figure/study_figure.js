@@ -34,15 +34,15 @@ function element(parent, tag, attributes = {}, text = "") {
 const superscript = (n) =>
   [...String(n)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
 
-/** Two significant digits, as people write them: 0.0053, 1.4 × 10⁻⁴. */
+/** Two significant digits, as people write them: 0.0053, 0.20, 1.4 × 10⁻⁴; never broken. */
 function written(x) {
   if (x === 0) return "0";
   const a = Math.abs(x),
     sign = x < 0 ? "−" : "";
   if (a >= 100) return sign + a.toFixed(0);
-  if (a >= 1e-3) return sign + Number(a.toPrecision(2)).toString();
+  if (a >= 1e-3) return sign + a.toFixed(Math.max(0, 1 - Number(a.toExponential(1).split("e")[1])));
   const [m, e] = a.toExponential(1).split("e");
-  return `${sign}${m} × 10${superscript(Number(e))}`;
+  return `${sign}${m}\u00a0×\u00a010${superscript(Number(e))}`;
 }
 
 /** Log chart of |name| against training-cell size: all observation sets faint, one marked. */
@@ -212,7 +212,7 @@ function render({ model, el }) {
     cell.input.value = cells.indexOf(row.cell);
     select.value = row.observations;
     degree.input.value = degrees.indexOf(row.degree);
-    const cube = Array(3).fill(row.cell).join(" × ");
+    const cube = Array(3).fill(row.cell).join("\u00a0×\u00a0");
     cell.now.textContent = `${cube} unit cells, ${atoms.get(row.cell)} atoms`;
     degree.now.textContent = `degree ${row.degree}, ${functions.get(row.degree)} basis functions`;
     cell.input.setAttribute("aria-valuetext", cell.now.textContent);
@@ -229,7 +229,7 @@ function render({ model, el }) {
             ? kind === "predicted"
               ? "does not apply"
               : "left its basin"
-            : `${written(value * factor)} ${unit}`;
+            : `${written(value * factor)}\u00a0${unit}`;
       }
     verdict.dataset.bad = row.verdict === "applies" ? "no" : "yes";
     verdict.replaceChildren();

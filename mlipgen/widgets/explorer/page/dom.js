@@ -28,7 +28,7 @@ function superscript(text) {
   return [...String(text)].map((c) => SUPERSCRIPT[c] ?? c).join("");
 }
 
-/** Three significant digits with a typographic minus and powers of ten. */
+/** Three significant digits with a typographic minus and powers of ten; never broken. */
 function formatNumber(x, digits = 3) {
   if (x === 0) return "0";
   if (!Number.isFinite(x)) return "–";
@@ -36,7 +36,7 @@ function formatNumber(x, digits = 3) {
   const a = Math.abs(x);
   if (a >= 0.01 && a < 1e4) return sign + (a >= 100 ? a.toFixed(0) : a.toPrecision(digits));
   const [mantissa, exponent] = a.toExponential(digits - 1).split("e");
-  return `${sign}${mantissa} × 10${superscript(Number(exponent))}`;
+  return `${sign}${mantissa}\u00a0×\u00a010${superscript(Number(exponent))}`;
 }
 
 function decade(e) {

@@ -66,7 +66,7 @@ class Results {
     this.out.geometry.note.textContent = this.geometryNote(meta, linear, newton, measured);
     const relaxation = (newton ?? linear)?.relaxation;
     this.out.energy.note.textContent =
-      relaxation === undefined ? "" : `of which relaxation ${formatNumber(relaxation)} eV`;
+      relaxation === undefined ? "" : `of which relaxation ${formatNumber(relaxation)}\u00a0eV`;
     this.rows.replaceChildren(...meta.errors.map((e) => this.row(e, setting, result)));
     this.print.textContent = this.caption(meta, setting);
   }
@@ -111,8 +111,9 @@ class Results {
     const has = measured !== undefined && measured.geometry !== null;
     const shown = (has ? measured : (newton ?? linear))?.geometry;
     if (shown === undefined) return measured && !has ? measured.note : "";
-    const percent = `${formatNumber((100 * shown) / meta.norm, 2)} % of the defect’s own |Dū|`;
-    const size = meta.norm > 1e-8 ? `${percent} = ${formatNumber(meta.norm)}\u00a0Å` : "";
+    const percent = `${formatNumber((100 * shown) / meta.norm, 2)}\u00a0%`;
+    const own = `the defect’s own |Dū| =\u00a0${formatNumber(meta.norm)}\u00a0Å`;
+    const size = meta.norm > 1e-8 ? `${percent} of ${own}` : "";
     if (!has || !(measured.geometry > 0)) return size;
     const ratio = (x) => (x / measured.geometry).toFixed(3);
     const [estimated, found] = meta.relax ? ["linear", "relaxed"] : ["predicted", "measured"];

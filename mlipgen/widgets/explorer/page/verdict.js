@@ -21,15 +21,15 @@ const NEWTON = {
   unstable: () =>
     "At the reference equilibrium this fit’s Hessian has a negative direction: no estimate.",
   wide: ({ kappa }, limits) =>
-    `After two Newton steps κ = ${formatNumber(kappa, 2)} (limit ${limits.kappa}): ` +
+    `After two Newton steps κ\u00a0=\u00a0${formatNumber(kappa, 2)} (limit ${limits.kappa}): ` +
     "the error bar is as wide as the estimate.",
   left: ({ moved }) =>
-    `Newton’s step would move an atom by ${formatNumber(moved, 2)} Å: another defect.`,
+    `Newton’s step would move an atom by ${formatNumber(moved, 2)}\u00a0Å: another defect.`,
   "not finite": () => "An energy or a force of this fit is not a finite number.",
   "not converged": () => "Newton’s step could not be solved for.",
 };
 
-const curvatureText = (x) => `${formatNumber(x, 2)} eV/Å²`;
+const curvatureText = (x) => `${formatNumber(x, 2)}\u00a0eV/Å²`;
 
 /** What became of the relaxation, where it did not end in the reference's basin. */
 function lostText({ kind, saddle, followed, geometry }) {
@@ -41,8 +41,8 @@ function lostText({ kind, saddle, followed, geometry }) {
   }
   const there =
     kind === "relaxed"
-      ? `its own minimum lies ${formatNumber(-followed, 2)} eV lower, ` +
-        `|D(ū − ūᴹᴸ)| = ${formatNumber(geometry, 2)} Å away`
+      ? `its own minimum lies ${formatNumber(-followed, 2)}\u00a0eV lower, ` +
+        `|D(ū − ūᴹᴸ)| = ${formatNumber(geometry, 2)}\u00a0Å away`
       : "below it the atoms find other places: its own minimum is another defect";
   return (
     "The state with the symmetry of the reference is a saddle point of this fit " +
@@ -62,7 +62,7 @@ function judge({ meta, result, truth }) {
   if (kind !== "relaxed" || saddle !== null) reasons.push(lostText(settled));
   else if (curvature === null) reasons.push("The relaxed state was not shown to be a minimum.");
   if (reasons.length) return verdict("does not apply", reasons.join(" "));
-  const bar = `κ = ${formatNumber(newton.kappa, 2)}`;
+  const bar = `κ\u00a0=\u00a0${formatNumber(newton.kappa, 2)}`;
   const steps = newton.steps === 2 ? "Two Newton steps were" : "Newton’s step was";
   return verdict(
     "applies",
@@ -104,6 +104,6 @@ function judgeSoFar({ limits }, { applies, reasons }, truth) {
     "checking",
     truth.relaxed
       ? "Relaxed; is it a minimum?"
-      : `Newton’s estimate, κ = ${formatNumber(newton.kappa, 2)}.`,
+      : `Newton’s estimate, κ\u00a0=\u00a0${formatNumber(newton.kappa, 2)}.`,
   );
 }
