@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,40 @@ def test_a_known_lattice_constant_is_the_reference_s_and_not_the_stand_in_s(fold
     assert searched[0] == known[0] == 0 and not Path("computed.txt").exists()
     labels = lambda out: sum(int(r.split()[2]) for r in out.split("\n") if " atoms  " in r)
     assert 0 < labels(known[1]) < labels(searched[1]), "the search is spared"
+
+
+def test_force_constants_of_phonopy_are_read_in_the_place_of_computing_them(folder, capsys):
+    """The same forecast for fewer calculations; the rehearsal knows; other crystals are refused."""
+    from test_calculator_model import phonopy_calculation
+
+    phonopy_calculation(W, CRYSTAL, 4, "I", False, True, folder)
+    known = ["--lattice-constant", repr(CRYSTAL.a), "--no-basin"]
+    read = [*known, "--reference-phonopy", "phonopy.yaml"]
+    found, made = [], []
+    for more in (known, read):
+        status, _, err = run(capsys, *arguments("calc.py:good", *more))
+        assert status == 0, err
+        made.append(computed()[0])
+        found.append(Assessment.load("out/assessment.json"))
+        os.remove("computed.txt"), os.rename("out", f"out-{len(made)}")
+    assert made[0] - made[1] == {128: 1}  # one atom displaced along x, and symmetry
+    out = run(capsys, *arguments("calc.py:good", *read, "--dry-run"))[1]
+    plan = {int(r.split()[0]): int(r.split()[2]) for r in out.split("\n") if " atoms  " in r}
+    assert set(plan) == set(made[1]) and plan[128] == made[1][128]
+    ours, theirs = (a.defects[0].main for a in found)
+    assert theirs.geometry.value == pytest.approx(ours.geometry.value, rel=1e-4)
+    assert theirs.energy.value == pytest.approx(ours.energy.value, abs=1e-7)
+    for a, b in zip(*(a.crystal.shells for a in found), strict=True):
+        assert b.reference == pytest.approx(a.reference, abs=1e-4)
+    # from a settings file, at another lattice constant, for a potential that needs none
+    Path("s.yaml").write_text("candidate: fit.json\nreference: calc.py:good\ncrystal: W\n"
+                              "candidate_phonopy: phonopy.yaml\n")  # fmt: skip
+    status, _, err = run(capsys, "assess", "s.yaml", "--quiet")
+    assert status == 2 and "the candidate is a potential of this library" in err
+    phonopy_calculation(W, replace(CRYSTAL, a=1.01 * CRYSTAL.a), 1, "P", True, True, folder)
+    status, _, err = run(capsys, *arguments("calc.py:good", *read))
+    assert status == 2 and "force constants of the reference: " in err
+    assert "no repetition of the bcc cell" in err and "Traceback" not in err
 
 
 def test_own_potentials_need_no_rehearsal(folder, capsys):

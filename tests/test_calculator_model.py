@@ -10,7 +10,7 @@ from phonopy import Phonopy
 from phonopy.file_IO import write_FORCE_CONSTANTS
 from phonopy.structure.atoms import PhonopyAtoms
 
-from mlipgen.crystals import Crystal, Supercell, build_defect
+from mlipgen.crystals import Crystal, Supercell, build_defect, thickness
 from mlipgen.crystals.symmetry import lattice_rotations, operations
 from mlipgen.equilibrium import LatticeGreen, formation_energy, landscape, relax, stability_constant
 from mlipgen.equilibrium.calculator_landscape import CalculatorLandscape
@@ -366,9 +366,11 @@ def test_phonopy_agrees_and_its_files_are_read(tmp_path, name, size, primitive, 
     """The same supercell, the same images: phonopy's numbers, not the infinite crystal's."""
     potential, model, crystal = models(name, supercell=size)
     phonopy_calculation(potential, crystal, size, primitive, full, yaml, tmp_path)
-    theirs, mine = aligned(
-        [read_phonopy(tmp_path, crystal), model.force_constants(crystal)], crystal
+    found = read_phonopy(tmp_path, crystal)
+    assert found.edge == pytest.approx(
+        0.5 * thickness(model.force_constant_cell(crystal).cell).min()
     )
+    theirs, mine = aligned([found, model.force_constants(crystal)], crystal)
     assert len(theirs.K) == len(mine.K) and np.abs(theirs.K - mine.K).max() < 1e-5
     model.adopt_force_constants(crystal, theirs)
     assert force_constants(model, crystal) is theirs

@@ -63,6 +63,12 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
         help="unit cells for the force constants of calculators (default four cutoffs thick, or "
         "12 A where the cutoff is not known)",
     )
+    for who in ("candidate", "reference"):
+        option(
+            f"--{who}-phonopy",
+            metavar="FILE",
+            help=f"force constants of the {who}, not computed but read: phonopy.yaml or its folder",
+        )
     option(
         "--training",
         metavar="FILE",
@@ -147,6 +153,11 @@ def _question(known, given, candidate):
         "scan": 0 if given.quick else 40,
         "despite": given.despite,
         "truth": bool(known.get("truth")),
+        "phonopy": {
+            who: known[f"{who}_phonopy"]
+            for who in ("candidate", "reference")
+            if known.get(f"{who}_phonopy")
+        },
     }
 
 
@@ -226,6 +237,7 @@ def _dry_run(candidate, reference, question, known):
     from ..learning.labels import LabelStore
     from ..learning.planning import dry_run
     from ..potentials import CalculatorModel
+    from ..potentials.derivatives import force_constants
 
     if not isinstance(reference, CalculatorModel):
         print("The reference is a potential of this library: nothing has to be paid for.")
@@ -241,6 +253,9 @@ def _dry_run(candidate, reference, question, known):
     largest = question["checks"][-1]
     domain = largest + 1 if isinstance(largest, int) else tuple(n + 1 for n in largest)
     rehearsed = {**question, "domain": domain, "truth": False, "despite": True}
+    if "reference" in question["phonopy"]:  # nothing to ask for; those of the stand-in's lattice
+        known_table = lambda crystal: force_constants(candidate, crystal)
+        rehearsed["phonopy"] = question["phonopy"] | {"reference": known_table}
     if question["lattice_constant"] is not None:  # known of the reference; the stand-in has its own
         rehearsed["lattice_constant"] = _own_constant(stand_in, candidate, question["structure"])
     plan = dry_run(lambda model: assess(candidate, model, **rehearsed), reference, stand_in)

@@ -17,7 +17,8 @@ CHECKS["hcp"] = ((7, 7, 4), (8, 8, 5))
 #: Keys of a settings file, those of the command line's options.
 KEYS = (
     "candidate", "reference", "crystal", "structure", "defects", "domain", "checks", "lattices",
-    "lattice_constant", "supercell", "training", "truth", "out", "fail_above",
+    "lattice_constant", "supercell", "candidate_phonopy", "reference_phonopy", "training", "truth",
+    "out", "fail_above",
 )  # fmt: skip
 
 

@@ -208,7 +208,7 @@ def reach(bench):
     crystal = bench.defect.crystal
     table = bench.model.force_constants(crystal)
     r, size = np.linalg.norm(table.xi, axis=1), np.linalg.norm(table.K, axis=(1, 2))
-    edge = 0.5 * thickness(bench.model.force_constant_cell(crystal).cell).min()
+    edge = table.edge or 0.5 * thickness(bench.model.force_constant_cell(crystal).cell).min()
     largest = size[r > 1e-6].max()
     yield dict(
         name="reach of the force constants",

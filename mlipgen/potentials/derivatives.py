@@ -88,12 +88,15 @@ class ForceConstantTable:
     s, t : (m,)          sublattices (atoms of the primitive basis)
     xi : (m, d), A       vector from the first atom to the second
     K : (m, d, d, ...)   eV/A^2
+    edge : A             half the thickness of the supercell that they are of, where it is known:
+                         pairs beyond belong to several images
     """
 
     s: np.ndarray
     t: np.ndarray
     xi: np.ndarray
     K: np.ndarray
+    edge: float | None = None
 
     def dynamical_matrices(self, k: np.ndarray) -> np.ndarray:
         """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave

@@ -4,13 +4,14 @@ Formats: phonopy's documentation (Togo, J. Phys. Soc. Jpn. 92, 012001 (2023)).  
 supercell are in the YAML file; the force constants there too, or in `FORCE_CONSTANTS` beside it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import yaml
 from ase.geometry import minkowski_reduce
 
-from ..crystals import Crystal
+from ..crystals import Crystal, thickness
 from .derivatives import ForceConstantTable, _pair_keys
 from .finite_differences import nearest_images, symmetrised
 
@@ -51,7 +52,8 @@ def read_phonopy(path: str | Path, crystal: Crystal) -> ForceConstantTable:
     if missing:
         raise ValueError(f"{path} has no force constants of sublattice {sorted(missing)}")
     table = ForceConstantTable(*(np.concatenate(column) for column in zip(*parts)))
-    return symmetrised(_averaged(table, crystal), crystal)
+    table = symmetrised(_averaged(table, crystal), crystal)
+    return replace(table, edge=0.5 * float(thickness(cell).min()))
 
 
 def _averaged(table, crystal):
