@@ -1,6 +1,6 @@
 """The explorer's JavaScript against its Python twin, in a real browser, and its controls."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 from explorer_synthetic import random_setting, synthetic
 from javascript import script
 
+from mlipgen.generalisation import defect_error
 from mlipgen.widgets import Explorer, ExplorerData, Setting
 
 HERE = Path(__file__).parent
@@ -363,7 +364,7 @@ def small_study():
     prepared = Study(
         "W", "vacancy", cells=(3, 4), observations=("EF",), degrees=(5, 6), test_cell=5, count=4
     ).prepare()
-    options = dict(grid=[(3, "EF", 6)], shells=4, near=20, modes=8, by_dual=True)
+    options = dict(grid=[(3, "EF", 6)], shells=4, near=20, modes=8, by_dual=True, seeds=1)
     return prepared, explorer_data(prepared, **options)
 
 
@@ -560,6 +561,40 @@ def test_without_distance_weights_and_within_size(small_study):
     with pytest.raises(ValueError, match="no training block Fd.*by_dual=True"):
         small.solve(Setting(3, 6, 1e-6, {"F": 1.0}, "dual"))
     assert len(small.pack()) < len(data.pack()) < 1.5e6
+
+
+@pytest.mark.slow
+def test_other_rattles_are_fits_of_studies_with_other_seeds(small_study):
+    prepared, data = small_study
+    other = replace(prepared.study, seed=1).prepare()
+    found = defect_error(other.fit(3, "EF", 6).model, other.reference).measurement
+    ((geometry, energy),) = data.meta["measured"][0]["others"]
+    assert geometry == pytest.approx(found.geometry, rel=1e-5)
+    assert energy == pytest.approx(found.energy, rel=1e-4)
+    assert abs(geometry / data.meta["measured"][0]["geometry"] - 1) > 1e-3  # not the same rattles
+
+
+def test_the_chart_shows_the_band_of_other_rattles(page):
+    """From the smallest to the largest of all seeds, on the axis' logarithmic scale."""
+    data = synthetic()
+    for m in data.meta["measured"]:
+        if m["geometry"] is not None:
+            m["others"] = [[2 * m["geometry"], 0.0], [m["geometry"] / 4, 0.0], [None, None]]
+    mount(page, Explorer(data, chart=("geometry", "cell")))
+    drawn(page)
+    chart = page.locator(".mx-figure", has_text="with other rattles")
+    band, marks, grid = chart.evaluate(
+        """(chart) => [".mx-band[d]", ".mx-mark[d^=M]:not(li *)", ".mx-grid"].map((what) =>
+        [...chart.querySelectorAll(`.mx-plot > svg ${what}`)].map((x) => {
+          const box = x.getBBox();
+          return [box.x, box.y, box.x + box.width, box.y + box.height];
+        }))"""
+    )
+    decade = abs(grid[0][1] - grid[1][1])
+    assert len(band) == 1 and len(marks) >= 2
+    middle = [(y0 + y1) / 2 for _, y0, _, y1 in marks]
+    assert band[0][1] == pytest.approx(min(middle) - decade * np.log10(2), abs=0.5)
+    assert band[0][3] == pytest.approx(max(middle) + decade * np.log10(4), abs=0.5)
 
 
 @pytest.mark.slow

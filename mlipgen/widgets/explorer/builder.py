@@ -18,7 +18,7 @@ from ...rates import ROWS, predicted_rates
 from .blocks import ERRORS, held_out_blocks, training_blocks
 from .data import FORCES, ExplorerData, Setting
 from .factors import near_atoms, responses, shell_factors, stiffness
-from .fits import model_of, nested_order
+from .fits import model_of, nested_order, rattled_again
 from .in_page import LIMITS as RELAXATION_LIMITS
 from .in_page import can_relax, relaxation_data
 
@@ -48,6 +48,7 @@ def explorer_data(
     by_dual=False,
     noise_max=0.1,
     relax_in_page=True,
+    seeds=None,
     cache=None,
     progress=None,
 ):
@@ -69,6 +70,9 @@ def explorer_data(
     noise_max : float           eV/A, the right end of the noise control
     relax_in_page : bool        let the page relax the defect by itself at every setting; only for
                                 bases and test cells up to `in_page.LARGEST`
+    seeds : int                 other sets of rattles, of the seeds after the study's, that the
+                                measured marks' fits are repeated with; the chart shows their band.
+                                Default 2 with the default grid, else none
     cache : path, optional      read from here if it was built from the same study by the same
                                 sources, else write it
     progress : callable(text)
@@ -96,6 +100,7 @@ def explorer_data(
         by_dual,
         noise_max,
         relax_in_page,
+        seeds,
     ]
     if cache is not None and Path(cache).exists():
         data = ExplorerData.unpack(Path(cache).read_text())
@@ -153,10 +158,16 @@ def explorer_data(
     if itself:
         meta["relax"] = relaxation_data(prepared, order, arrays)
     data = ExplorerData(meta, arrays, _relaxer(prepare))
-    for cell, kinds, degree in _to_relax(study, grid, itself):
-        say(f"relaxing {kinds}, cell {cell}, degree {degree}")
-        setting = _grid_setting(study, cell, kinds, degree)
-        meta["measured"].append({**vars(setting), **data.relax(data, setting)})
+    settings = [_grid_setting(study, *point) for point in _to_relax(study, grid, itself)]
+    for s in settings:
+        say(f"relaxing {'+'.join(s.weights)}, cell {s.cell}, degree {s.degree}")
+        meta["measured"].append({**vars(s), **data.relax(data, s)})
+    more = (2 if grid is None else 0) if seeds is None else seeds
+    for found in rattled_again(prepared, settings, range(study.seed + 1, study.seed + 1 + more)):
+        say("relaxing fits to other rattles")
+        for point, m in zip(meta["measured"], found):
+            own = [None, None] if m.du is None else [m.geometry, m.energy]
+            point.setdefault("others", []).append(own)
     if cache is not None:
         Path(cache).parent.mkdir(parents=True, exist_ok=True)
         own = Path(f"{cache}.{os.getpid()}")  # two chapters may build the same data at once

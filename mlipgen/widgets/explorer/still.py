@@ -53,16 +53,20 @@ def still_figure(data, setting=None):
         points = [(n, s["geometry"]) for n, s in solved if s["applies"]]
         if points:
             left.plot(*zip(*points), color=colour, ls=dashes)
-        marks = [
-            (m["cell"], m["geometry"])
+        measured = [
+            m
             for m in meta["measured"]
             if m["geometry"] is not None
             and m["degree"] == base["degree"]
             and set(m["weights"]) == set(kinds)
             and m["forces"] == base["forces"]
         ]
+        marks = [(m["cell"], m["geometry"]) for m in measured]
         if marks:
             left.plot(*zip(*marks), mark, color=colour, mfc="none")
+        for m in measured:
+            spread = [g for g, _ in m.get("others", ()) if g is not None] + [m["geometry"]]
+            left.vlines(m["cell"], min(spread), max(spread), color=colour, alpha=0.5, lw=1)
         if points or marks:
             handles.append(
                 Line2D(
@@ -116,7 +120,7 @@ def still_figure(data, setting=None):
         f"{meta['title']}. First: geometry error against training-cell size for fits to energies "
         "(E), forces (F), virials (V) "
         f"and force constants (FC), basis degree {base['degree']}: lines predicted, open marks "
-        "measured by relaxation. "
+        "measured by relaxation, thin bars the same with other rattles. "
         "Second: the error against distance from the defect for training cells of size "
         f"{base['cell']}. "
         "With JavaScript this figure fits while you move its controls."

@@ -5,6 +5,7 @@
  *         y: {label, range?, ticks?},                   logarithmic; default: decades
  *         lines: [{className, points: [{x, y}]}],       y null breaks the line
  *         marks: [{className, shape, x, y, title}], lost: [{x, title}],
+ *         bands: [{x, low, high}],                     joined where x is a number, else bars
  *         slopes: [{x, y, exponent, to, label}], floors: [{y, label}], current: x, message }
  */
 function drawChart(svg, spec) {
@@ -22,6 +23,7 @@ function drawChart(svg, spec) {
   const ys = [
     ...spec.lines.flatMap((l) => l.points.map((p) => p.y)),
     ...spec.marks.map((k) => k.y),
+    ...(spec.bands ?? []).flatMap((b) => [b.low, b.high]),
   ].filter(positive);
   let low = ys.length ? Math.floor(Math.log10(Math.min(...ys)) - 0.15) : -4;
   let high = ys.length ? Math.ceil(Math.log10(Math.max(...ys)) + 0.15) : 0;
@@ -126,6 +128,14 @@ function drawChart(svg, spec) {
       { x: X(lx) + 7, y: Math.min(Y(ly) + (above ? -7 : 16), bottom - 6), class: "mx-slope-label" },
       s.label,
     );
+  }
+  const bands = (spec.bands ?? []).filter((b) => positive(b.low));
+  const corners = (b, y) => [-5, 5].map((dx) => `${X(b.x) + dx},${Y(b[y])}`);
+  const joined = spec.x.kind === "log" && bands.length > 1;
+  for (const group of joined ? [bands] : bands.map((b) => [b])) {
+    const upper = group.flatMap((b) => corners(b, "high"));
+    const lower = group.flatMap((b) => corners(b, "low")).reverse();
+    svgElement(plot, "path", { d: `M${[...upper, ...lower].join("L")}Z`, class: "mx-band" });
   }
   for (const line of spec.lines) {
     let path = "",

@@ -65,7 +65,7 @@ class Comparison {
     const { data, result } = now;
     const energy = this.chart.y === "energy";
     const unit = energy ? "eV" : "Å";
-    const out = { points: [], marks: [], lost: [] };
+    const out = { points: [], marks: [], lost: [], bands: [] };
     for (const { value: x, setting } of ticks) {
       const r = x === at ? result : predictDefect(data, fitTheta(data, setting));
       const y = energy ? Math.abs(r.energy) : r.geometry;
@@ -76,6 +76,9 @@ class Comparison {
       if (m && m.geometry !== null) {
         const [y, title] = [Math.abs(m[this.chart.y]), `measured ${formatNumber(m[this.chart.y])}`];
         out.marks.push({ x, y, title: `${title} ${unit}` });
+        const others = (m.others ?? []).map(([g, e]) => (energy ? e : g)).filter((v) => v !== null);
+        const all = [y, ...others.map(Math.abs)];
+        if (all.length > 1) out.bands.push({ x, low: Math.min(...all), high: Math.max(...all) });
       } else if (m) out.lost.push({ x, className: "measured", title: m.note || "left the basin" });
     }
     return out;
@@ -120,13 +123,14 @@ class Comparison {
     const at =
       { cell: () => setting.cell, degree: () => setting.degree }[this.chart.x]?.() ??
       ticks.find((t) => same(t.kinds))?.value;
-    const { points, marks, lost } = this.points(now, current.length ? ticks : [], at);
+    const { points, marks, lost, bands } = this.points(now, current.length ? ticks : [], at);
     const slopes = this.slope(now, current, points);
     const bounded = this.chart.x === "cell" && ticks.length > 1 && current.length > 0;
     const floors = bounded ? this.floor(now) : [];
     const itself = Boolean(now.data.meta.relax);
     const labels = [["line", itself ? "linear estimate" : "predicted"]];
     if (marks.length) labels.push(["mark", itself ? "relaxed" : "measured"]);
+    if (bands.length) labels.push(["band", "with other rattles"]);
     if (slopes.length) labels.push(["slope", `slope guide (theory, ${setName(current)})`]);
     if (bounded) labels.push(["floor", "about the floor (all sizes at once)"]);
     if (lost.some((k) => !k.className)) labels.push(["lost", "does not apply"]);
@@ -152,6 +156,7 @@ class Comparison {
       y: { label: energy ? "|ΔE| (eV)" : "|D(ū − ūᴹᴸ)| (Å)" },
       current: at,
       lines: [{ className: "predicted", points, pointsOnly: this.chart.x === "observations" }],
+      bands,
       marks,
       lost,
       slopes,

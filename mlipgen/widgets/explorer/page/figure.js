@@ -6,6 +6,7 @@ const LEGEND = {
     '<circle cx="11" cy="6" r="3.5" class="mx-dot"/>',
   reference: '<line x1="0" x2="22" y1="6" y2="6" class="mx-line reference"/>',
   mark: '<path d="M11,0.5L16.5,6L11,11.5L5.5,6Z" class="mx-mark"/>',
+  band: '<rect x="0" y="1" width="22" height="10" class="mx-band"/>',
   slope: '<line x1="0" x2="22" y1="6" y2="6" class="mx-slope"/>',
   floor: '<line x1="0" x2="22" y1="6" y2="6" class="mx-floor"/>',
   lost: '<path d="M7,2L15,10M7,10L15,2" class="mx-lost"/>',
