@@ -1,6 +1,7 @@
 # make book     build the book into _build/html          make live      open the chapters in JupyterLab
 # make test     lint, unit tests, chapters, pages        make refresh   execute the chapters in place (stored outputs)
 # make check    lint, types, spelling, quick unit tests
+# make lock     pins of all that requirements.txt brings make newest    quick tests with the newest versions allowed
 # make assignments   notebooks for students and for the instructor, in _build/assignments
 # make clean    remove everything that was built, the virtual environment included
 # Each starts by setting up .venv (once: about two minutes, 1 GB).
@@ -8,24 +9,26 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
+NEWEST := _build/newest
+EXTRAS := book,cluster,assess,course,test
 CHAPTERS = $(sort $(wildcard book/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Two processes run side by side here, one thread each: more threads than cores fight, at ten times the processor time.
-book test check refresh: export NUMBA_NUM_THREADS = 1
-book test check refresh: export OPENBLAS_NUM_THREADS = 1
+book test check newest refresh: export NUMBA_NUM_THREADS = 1
+book test check newest refresh: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test lint check live refresh assignments clean setup javascript
+.PHONY: help book test lint check live refresh assignments clean setup javascript lock newest
 
 help:
-	@sed -n '1,6s/^# //p' Makefile
+	@sed -n '1,7s/^# //p' Makefile
 
-$(STAMP): requirements.txt pyproject.toml
+$(STAMP): requirements.txt requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: sudo apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: try 'make PYTHON=python3.12 ...'"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: sudo apt-get install python3-venv"; exit 1; }
 	@echo "Setting up .venv and installing requirements.txt (once, about two minutes, 1 GB) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -c requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -65,6 +68,18 @@ refresh: $(STAMP)
 
 assignments: $(STAMP)
 	@$(BIN)/python book/_tools/assignments.py
+
+lock: $(STAMP)
+	@echo "Resolving requirements.txt ..."
+	@$(BIN)/python book/_tools/lock.py
+
+newest:
+	@echo "Setting up $(NEWEST) with the newest versions that pyproject.toml allows ..."
+	@test -x $(NEWEST)/bin/python || $(PYTHON) -m venv $(NEWEST)
+	@$(NEWEST)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --upgrade-strategy eager -e ".[$(EXTRAS)]"
+	@$(NEWEST)/bin/python -m pip list --disable-pip-version-check --format=freeze > $(NEWEST)/versions.txt
+	@echo "Quick unit tests with them (versions in $(NEWEST)/versions.txt) ..."
+	PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH" $(NEWEST)/bin/python -m pytest -q -n 2 --dist loadfile -m "not browser and not slow"
 
 clean:
 	rm -rf $(VENV) _build .cache book/_static/js mlipgen.egg-info .pytest_cache .hypothesis

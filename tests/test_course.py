@@ -168,7 +168,8 @@ def test_built_pages_show_status_versions_and_index(html):
     assert len(re.findall(r">20\d\d-\d\d-\d\d \d\d:\d\d<", table)) == chapters + 1
     versions = (html / "book" / "changes.html").read_text(encoding="utf-8")
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pinned = [line.split("==") for line in lines if line and not line.startswith("#")]
+    lines = [line.partition(";")[0] for line in lines if line and not line.startswith("#")]
+    pinned = [line.split("==") for line in lines]
     rows = re.findall(r"<tr.*?</tr>", versions, re.S)
     for package, version in pinned:
         name = package.partition("[")[0]

@@ -152,7 +152,7 @@ class BuildStatus(FromMarkdown):
 def pins():
     """(package, version) of every line of requirements.txt, without extras: `dask[distributed]`."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    return re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==(\S+)", text, re.M)
+    return re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;]+)", text, re.M)
 
 
 class Versions(FromMarkdown):
