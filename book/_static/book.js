@@ -135,13 +135,16 @@
     if (!table || room <= 0 || table.dataset.room === String(room)) return;
     table.dataset.room = room;
     table.style.fontSize = "";
+    delete table.dataset.tight;
     if (table.offsetWidth <= room + 1) return;
+    table.dataset.tight = "";
     const size = parseFloat(getComputedStyle(table).fontSize);
     for (const part of TABLE) {
       table.style.fontSize = `${part * size}px`;
       if (table.offsetWidth <= room + 1) return;
     }
     table.style.fontSize = ""; // it scrolls in any case
+    delete table.dataset.tight;
   }
 
   function more(box) {
@@ -174,4 +177,18 @@
     await window.MathJax?.startup?.promise;
     mark();
   });
+})();
+// Tables of sentences become lists of cards on a phone (book.css): each cell knows its column.
+(function () {
+  "use strict";
+  const page = document.documentElement.dataset.pagename ?? "";
+  if (!/^book\/(course\/|speed$)/.test(page)) return;
+  for (const table of document.querySelectorAll(".bd-article table:has(th:nth-child(3))")) {
+    const columns = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+    for (const row of table.tBodies[0].rows)
+      for (const [k, cell] of [...row.cells].entries())
+        if (/^–?$/.test(cell.textContent.trim())) cell.dataset.empty = "";
+        else if (columns[k]) cell.dataset.column = columns[k];
+    table.classList.add("cards");
+  }
 })();
