@@ -90,6 +90,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
     option("--dry-run", action="store_true", help="only count what the reference would be asked")
     option("--quiet", action="store_true", help="no progress bar")
     option("--json", action="store_true", help="print JSON instead of tables")
+    options.executor_options(assess, "labels of the reference")
 
 
 def run(given: argparse.Namespace) -> int:
@@ -107,7 +108,8 @@ def run(given: argparse.Namespace) -> int:
         return _dry_run(candidate, reference, question, known)
     out = Path(known["out"])
     out.mkdir(parents=True, exist_ok=True)
-    assessment = _assess(candidate, reference, question, known, out, quiet=given.quiet)
+    with options.executor_of(given) as executor:
+        assessment = _assess(candidate, reference, question, known, out, given.quiet, executor)
     results = check(assessment, limits)
     _write(assessment, results, out)
     if given.json:
@@ -161,7 +163,7 @@ def _question(known, given, candidate):
     }
 
 
-def _assess(candidate, reference, question, known, out, quiet):
+def _assess(candidate, reference, question, known, out, quiet, executor):
     from tqdm import tqdm
 
     from ..generalisation.assess import assess
@@ -184,7 +186,8 @@ def _assess(candidate, reference, question, known, out, quiet):
                 bar.refresh()
                 shown[0] = time.monotonic()
 
-        found = assess(candidate, reference, shopping=shop, tell=tell, **question)
+        more = {"shopping": shop, "tell": tell, "executor": executor}
+        found = assess(candidate, reference, **more, **question)
     _write_structures(shop.structures, out / "to_label.xyz")
     return found
 

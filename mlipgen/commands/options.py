@@ -124,15 +124,15 @@ def announce(count: int, memory: float, seconds: float, what: str) -> None:
         )
 
 
-def executor_options(parser: argparse.ArgumentParser) -> None:
-    """Where the points of a sweep are computed."""
+def executor_options(parser: argparse.ArgumentParser, what: str = "points") -> None:
+    """Where the points of a sweep, or labels, are computed."""
     parser.add_argument(
-        "--workers", type=positive, metavar="N", help="local processes that share the points"
+        "--workers", type=positive, metavar="N", help=f"local processes that share the {what}"
     )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="of dask, whose workers share the points: tcp://host:8786, or its scheduler file "
+        help=f"of dask, whose workers share the {what}: tcp://host:8786, or its scheduler file "
         "(.json)",
     )
 

@@ -10,6 +10,7 @@ from ase import units
 
 from ..crystals import thickness
 from ..potentials.noise import balanced_step
+from ..potentials.together import compute_together
 from .units import BULK_MODULI, ENERGY, FORCE, STRESS, named_by_scale
 
 #: eV/A^3, third derivative of the energy along a displacement of one angstrom in all.
@@ -80,18 +81,18 @@ def stress_is_slope(bench):
     volume = abs(np.linalg.det(box)) * (10.0 if d == 2 else 1.0)
     noise = model.noise.total(len(x))
     h = balanced_step(noise / len(x), CUBIC)
-    slope = np.empty((d, d))
-    for i, j in np.ndindex(d, d):
-        if j < i:
-            slope[i, j] = slope[j, i]  # a symmetric strain: rotations do no work
-            continue
+    sides = []
+    pairs = [(i, j) for i, j in np.ndindex(d, d) if i <= j]  # symmetric: rotations do no work
+    for i, j in pairs:
         e = np.zeros((d, d))
         e[i, j] += h / 2
         e[j, i] += h / 2
-        ahead, behind = (
-            model.evaluate(x @ G.T, box @ G.T)[0].sum() for G in (np.eye(d) + e, np.eye(d) - e)
-        )
-        slope[i, j] = (ahead - behind) / (2 * h) / volume
+        sides += [(x @ G.T, box @ G.T) for G in (np.eye(d) + e, np.eye(d) - e)]
+    compute_together(model, sides)
+    energies = [model.evaluate(*side)[0].sum() for side in sides]
+    slope = np.empty((d, d))
+    for (i, j), ahead, behind in zip(pairs, energies[::2], energies[1::2]):
+        slope[i, j] = slope[j, i] = (ahead - behind) / (2 * h) / volume
     size = np.linalg.norm(slope)
     if not size > 0:
         hint = "the energy does not change under strain"
@@ -171,8 +172,10 @@ def smoothness(bench):
     v[0] = np.array([0.80, 0.48, 0.36])[: v.shape[1]]
     h = 0.25 * bench.cell.crystal.shells[0] / steps
     energies, along = [], []
-    for k in range(steps + 1):
-        e, f = model.evaluate(bench.x + k * h * v, bench.cell.cell)
+    places = [bench.x + k * h * v for k in range(steps + 1)]
+    compute_together(model, [(x, bench.cell.cell) for x in places])
+    for x in places:
+        e, f = model.evaluate(x, bench.cell.cell)
         energies.append(e.sum()), along.append((f * v).sum())
     force, energy = np.array(along), np.array(energies)
     noise = model.noise

@@ -4,15 +4,16 @@ One JSON line for each structure and calculator, appended and on disk before the
 run that is killed and started again goes on where it was.
 """
 
-import fcntl
 import hashlib
 import json
 import os
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -84,24 +85,23 @@ class LabelStore:
         body = {"format": FORMAT, "calculator": calculator, "structure": structure}
         text = json.dumps(body | label, allow_nan=False)
         line = f'{_START}{zlib.crc32(text.encode())}, "label": {text}}}\n'.encode()
-        with open(self.path, "ab+") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(self._after_what_is_torn(file) + line)
+        with open(self.path, "ab+") as file, locked(file) as alone:
+            file.write(self._after_what_is_torn(file, alone) + line)
             file.flush()
             os.fsync(file.fileno())
         self._labels[calculator, structure] = label
 
-    def _after_what_is_torn(self, file):
-        """Remove the unfinished line of a process that was killed; the lock says it is gone.
+    def _after_what_is_torn(self, file, alone):
+        """Remove the unfinished line of a process that was killed, if the lock says it is gone.
 
-        An unfinished line that is not ours is left alone, and ended.
+        Any other, and one that is not ours, is left alone, and ended.
         """
         file.seek(self._read_to)
         tail = file.read()
         torn = tail[tail.rfind(b"\n") + 1 :]
         if not torn:
             return b""
-        if not torn.startswith(_START.encode()[: len(torn)]):
+        if not (alone and torn.startswith(_START.encode()[: len(torn)])):
             return b"\n"
         file.truncate(self._read_to + len(tail) - len(torn))
         return b""
@@ -125,6 +125,19 @@ class LabelStore:
                 f"{bad} lines of {self.path} are damaged or no labels, and are not used",
                 stacklevel=4,
             )
+
+
+@contextmanager
+def locked(file: Any) -> Iterator[bool]:
+    """True while no other process that asks may write; False where there are no locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except (ImportError, OSError):  # Windows, and some file systems of clusters
+        yield False
+        return
+    yield True  # closing the file gives the lock back
 
 
 def _checked(line):
@@ -168,6 +181,11 @@ class CachedCalculator(Calculator):
         self.asked = self.computed = 0
         self._bar = tqdm(desc=fingerprint.split(" ")[0], unit=" labels") if progress else None
 
+    @property
+    def inner(self) -> Any:
+        """The calculator, or what makes it."""
+        return self._inner
+
     def expect(self, labels: int) -> None:
         """Tell the bar how many labels there will be in all."""
         if self._bar is not None:
@@ -176,7 +194,7 @@ class CachedCalculator(Calculator):
 
     def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
         super().calculate(atoms, properties, system_changes)
-        known = self.store.get(self.fingerprint, structure_key(self.atoms))
+        known = self._known()
         lacks = set(known["lacks"]) if known else set()
         results = dict(known["results"]) if known else {}
         wanted = [p for p in properties if p not in results and p not in lacks]
@@ -188,17 +206,15 @@ class CachedCalculator(Calculator):
         if missing := [p for p in properties if p in lacks]:
             raise PropertyNotImplementedError(f"the calculator offers no {', '.join(missing)}")
 
+    def _known(self):
+        return self.store.get(self.fingerprint, structure_key(self.atoms))
+
     def _compute(self, wanted, results, lacks):
         """Ask the calculator, and keep the answer."""
         if not hasattr(self._inner, "get_potential_energy"):
             self._inner = self._inner()
-        for name in wanted:
-            try:
-                results[name] = self._inner.get_property(name, self.atoms)
-            except (PropertyNotImplementedError, NotImplementedError):
-                lacks.add(name)
-        along = getattr(self._inner, "results", {})
-        results |= {k: along[k] for k in KEPT if along.get(k) is not None}
+        found, missing = answers(self._inner, wanted, self.atoms)
+        results, lacks = results | found, lacks | missing
         if all(np.isfinite(v).all() for v in results.values()):  # what is not finite is not kept
             self.store.add(self.fingerprint, self.atoms, results, tuple(lacks))
         return results, lacks
@@ -210,6 +226,19 @@ class CachedCalculator(Calculator):
             self._bar.set_postfix_str(
                 f"{self.asked - self.computed} known, {len(self.atoms)} atoms", refresh=False
             )
+
+
+def answers(calculator: Calculator, wanted: Sequence[str], atoms: Atoms) -> tuple[dict, set[str]]:
+    """What a calculator says of a structure: its results, and which of the wanted it lacks."""
+    results, lacks = {}, set()
+    for name in wanted:
+        try:
+            results[name] = calculator.get_property(name, atoms)
+        except (PropertyNotImplementedError, NotImplementedError):
+            lacks.add(name)
+    along = getattr(calculator, "results", {})
+    results |= {k: along[k] for k in KEPT if along.get(k) is not None}
+    return results, lacks
 
 
 def with_store(

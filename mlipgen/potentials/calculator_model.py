@@ -16,7 +16,7 @@ from ase.data import atomic_numbers, reference_states
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from ..crystals import STRUCTURES, Crystal, Supercell, as_atoms, thickness
-from ..failures import CalculatorFailed, NotFinite
+from ..failures import CalculatorFailed, NotFinite, WorkerDied
 from . import strained
 from .derivatives import ForceConstantTable
 from .finite_differences import supercell_force_constants
@@ -58,6 +58,7 @@ class CalculatorModel:
     """
 
     dimension = 3
+    make_calculator: Any = None  # a function that makes the calculator anew, where it was named
 
     def __init__(
         self,
@@ -91,8 +92,7 @@ class CalculatorModel:
     def evaluate(self, positions: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Energies and forces (n, d), eV/A, at positions (n, d), A, in a periodic cell (d, d).
 
-        Energies (m,), eV: those of the atoms if the calculator offers them and they sum to its
-        energy, else one total.
+        Energies (m,), eV: of the atoms if the calculator offers them and they sum to its, else one.
 
         Raises
         ------
@@ -261,7 +261,7 @@ def _ask(question, what, name):
         raise ValueError(
             f"the calculator {name} offers no {what}: energy and forces are needed"
         ) from None
-    except (ValueError, CalculatorFailed):
+    except (ValueError, CalculatorFailed, WorkerDied):
         raise
     except Exception as error:
         raise CalculatorFailed(f"{name} failed: {type(error).__name__}: {error}") from error

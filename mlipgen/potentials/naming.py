@@ -77,7 +77,9 @@ class CalculatorSpec:
             "level_of_theory": self.level_of_theory
             or getattr(calculator, "level_of_theory", None),  # of recorded labels
         }
-        return CalculatorModel(calculator, symbol, **{**known, **options})
+        model = CalculatorModel(calculator, symbol, **{**known, **options})
+        model.make_calculator = functools.partial(self.calculator, own_process)
+        return model
 
     @property
     def fingerprint(self) -> str:

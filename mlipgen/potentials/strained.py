@@ -13,6 +13,7 @@ import numpy as np
 
 from ..crystals import Crystal, Supercell
 from .noise import balanced_step
+from .together import compute_together
 
 if TYPE_CHECKING:
     from .calculator_model import CalculatorModel
@@ -49,9 +50,7 @@ def virial_and_forces(
     internal : (n_sublattices, d), A     displaces the basis of the strained crystal
     """
     cell, n, d = model.perfect(crystal), len(crystal.primitive_atoms), crystal.dimension
-    p = np.zeros((n, d)) if internal is None else internal
-    shift = p[np.tile(crystal.sublattice, len(cell) // len(crystal.basis))]
-    x, box = cell.positions @ F.T + shift, cell.cell @ F.T
+    x, box = _strained(crystal, cell, F, np.zeros((n, d)) if internal is None else internal)
     stress = model.stress(x, box)
     if stress is None:
         W = _strain_gradient(model, cell, x, box)
@@ -61,6 +60,12 @@ def virial_and_forces(
     if n > 1:
         forces = model.evaluate(x, box)[1][crystal.primitive_atoms]
     return W, forces
+
+
+def _strained(crystal, cell, F, p):
+    """Positions and cell of the strained crystal, its basis displaced by p (n_sublattices, d)."""
+    shift = p[np.tile(crystal.sublattice, len(cell) // len(crystal.basis))]
+    return cell.positions @ F.T + shift, cell.cell @ F.T
 
 
 def elastic_tensor(
@@ -78,16 +83,25 @@ def elastic_tensor(
         W, forces = virial_and_forces(model, crystal, F, p)
         return np.concatenate([(W @ np.linalg.inv(F).T).ravel(), -forces.ravel() / n])
 
-    columns = []
+    steps = []
     # without a basis there is nothing internal; a common shift of it changes nothing
     for k in range(d * d + (n * d if relaxed_ion and n > 1 else 0)):
         e = np.zeros(d * d + n * d)
         e[k] = h if k < d * d else h * crystal.a
-        sides = [
-            gradient(np.eye(d) + s * e[: d * d].reshape(d, d), s * e[d * d :].reshape(n, d))
-            for s in (1, -1)
-        ]
-        columns.append((sides[0] - sides[1]) / (2 * e[k]))
+        steps.append(e)
+    sides = [
+        (np.eye(d) + s * e[: d * d].reshape(d, d), s * e[d * d :].reshape(n, d))
+        for e in steps
+        for s in (1, -1)
+    ]
+    cell = model.perfect(crystal)
+    if model.stress(cell.positions, cell.cell) is not None:
+        compute_together(model, [_strained(crystal, cell, F, p) for F, p in sides], "stress")
+    gradients = [gradient(F, p) for F, p in sides]
+    columns = [
+        (ahead - behind) / (2 * e.max())
+        for e, ahead, behind in zip(steps, gradients[::2], gradients[1::2])
+    ]
     H = np.array(columns)
     A = H[: d * d, : d * d]
     if len(H) > d * d:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...crystals import Crystal, Supercell
+from ...learning.spread import in_turns, with_executor
 from ...potentials import CalculatorModel, read_phonopy
 from ..composite import same_defect
 from ..preflight import Preflight, preflight
@@ -68,6 +69,7 @@ def assess(
     phonopy: Mapping[str, Any] | None = None,
     shopping: Callable | None = None,
     tell: Callable[..., None] | None = None,
+    executor: Any = None,
 ) -> Assessment:
     """Assess a candidate against a reference that is asked on small cells only.
 
@@ -92,6 +94,9 @@ def assess(
                                 (`read_phonopy`), or a function that returns them for a Crystal
     shopping : callable         what to label next, a `shopping.Shop`
     tell : callable             told what is being done, and whether that is one of the `stages`
+    executor : optional         anything with `submit`, see `learning.spread`: computes the labels
+                                of a reference that is a calculator, of all defects at a time; the
+                                assessment is the same
 
     Returns
     -------
@@ -103,6 +108,8 @@ def assess(
                     failed
     """
     tell = tell or silent
+    if executor is not None and isinstance(reference, CalculatorModel):
+        reference = with_executor(reference, executor)
     ledger = Ledger(reference, tell)
     pair = _crystals(candidate, reference, structure, lattice_constant, ledger)
     _adopt(pair, phonopy or {})
@@ -140,6 +147,7 @@ def assess(
         noise=noise,
         tell=tell,
     )
+    _label_ahead(pair, defects, settings)
     found = []
     for defect in defects:
         with ledger.purpose(same_defect(defect, pair.own, checks[0]).name):
@@ -194,6 +202,14 @@ def _crystals(candidate, reference, structure, lattice_constant, ledger):
             f"{stress:.2f} GPa; leave the lattice constant out, and it is searched for"
         )
     return Pair(candidate, reference, own, target)
+
+
+def _label_ahead(pair, defects, settings):
+    """Have the reference's labels computed for all defects at a time, if there are workers."""
+    if isinstance(pair.reference, CalculatorModel):
+        quiet = replace(settings, tell=lambda text, stage=False: settings.tell(text))
+        one = lambda defect: lambda own: assess_defect(replace(pair, reference=own), defect, quiet)
+        in_turns(pair.reference, [one(defect) for defect in defects])
 
 
 def _adopt(pair, phonopy):
