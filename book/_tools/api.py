@@ -101,7 +101,8 @@ def main():
         target = TARGET / f"{folder}.md"
         if not target.exists() or target.read_text(encoding="utf-8") != text:
             target.write_text(text, encoding="utf-8")
-        doc = inspect.getdoc(importlib.import_module(f"mlipgen.{folder}")).splitlines()[0]
+        paragraphs = inspect.getdoc(importlib.import_module(f"mlipgen.{folder}")).split("\n\n")
+        doc = " ".join(paragraphs[0].split())
         rows.append(f"| [{folder}]({folder}.md) | {doc} |")
     front = FRONT.format(version=mlipgen.__version__, rows="\n".join(rows))
     (TARGET / "index.md").write_text(front, encoding="utf-8")

@@ -27,6 +27,8 @@ from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from mlipgen.notebook.prose import number
+
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book"
 EXERCISE = re.compile(
@@ -178,16 +180,20 @@ class Benchmarks(FromMarkdown):
 
     def markdown(self):
         record = json.loads((BOOK / "data" / "benchmarks.json").read_text(encoding="utf-8"))
-        number = lambda x, digits=3: "–" if x is None else f"{x:#.{digits}g}".rstrip(".")
+        written = lambda x, digits=3: "–" if x is None else number(float(x), digits, zeros=True)
+        force = lambda m: f"{number(float(m[1]), 1)} eV/Å"
         rows = []
         for row in record["rows"]:
             ratio = row["ours"] if row["ratio"] is None else row["ratio"]
             missed = row["goal"] is not None and ratio > row["goal"]
-            goal = "–" if row["goal"] is None else f"≤ {row['goal']:g}" + " (missed)" * missed
-            ours, theirs = number(row["ours"]), number(row["theirs"])
+            goal = (
+                "–" if row["goal"] is None else f"≤ {number(row['goal'], 2)}" + " (missed)" * missed
+            )
+            ours, theirs = written(row["ours"]), written(row["theirs"])
             peer = f"{theirs} ({row['peer']})" if row["peer"] else "–"
-            cells = (row["what"], row["unit"], ours, peer, number(row["ratio"], 2), goal)
-            line = f"| {' | '.join(cells)} | {row['settings']} |"
+            cells = (row["what"], row["unit"], ours, peer, written(row["ratio"], 2), goal)
+            settings = re.sub(r"\b(\d[\d.]*e-\d+) eV/A\b", force, row["settings"])
+            line = f"| {' | '.join(cells)} | {settings} |"
             for plain, sign in SIGNS.items():
                 line = re.sub(plain, sign, line)
             rows.append(line)
