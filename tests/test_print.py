@@ -52,6 +52,23 @@ def test_a_printed_chapter_is_a_whole_document(open_page, tmp_path):
     assert data.startswith(b"%PDF") and len(re.findall(rb"/Type\s*/Page\b", data)) in (2, 3, 4)
 
 
+@pytest.mark.parametrize(
+    "path", [f"book/{n}.html" for n in ("13_without_the_answer", "14_designing_data_and_loss")]
+)
+def test_widgets_are_still_figures_on_paper(open_page, path):
+    """All that was folded is drawn; no bar of folded code, nothing wider than the paper."""
+    page = open_page(path, width=720)
+    page.wait_for_function("""() => [...document.querySelectorAll("[data-testid=explorer]")]
+        .every((e) => e.dataset.state === "ready")""")
+    to_paper(page)
+    page.wait_for_function("""() => [...document.querySelectorAll("figure .mx-plot > svg")].every(
+        (svg) => svg.querySelector("path, circle, .mx-message"))""")
+    folded = page.locator("details.hide:not([open])")
+    assert folded.count() > 0 and not any(e.is_visible() for e in folded.all())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) < 45
+
+
 def test_links_to_other_sites_show_their_address(open_page):
     page = open_page("book/course/assignments.html")
     to_paper(page)

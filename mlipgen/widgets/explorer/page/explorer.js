@@ -40,6 +40,8 @@ class ExplorerView {
       if (this.visible && !this.truth) this.relax();
     });
     this.sight.observe(this.root);
+    this.onPrint = () => this.draw(); // what was folded has been opened, and was never drawn
+    window.addEventListener("beforeprint", this.onPrint);
   }
 
   dispose() {
@@ -47,6 +49,7 @@ class ExplorerView {
     this.relaxation?.dispose();
     for (const observer of [this.resize, this.theme, this.sight]) observer?.disconnect();
     window.removeEventListener("hashchange", this.onHash);
+    window.removeEventListener("beforeprint", this.onPrint);
     this.kernel?.dispose();
   }
 
