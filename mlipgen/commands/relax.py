@@ -38,7 +38,7 @@ def add(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    from ..experiments.limits import check_relaxation
+    from ..equilibrium.limits import check_relaxation
     from ..experiments.relaxations import relax_report
 
     potential, crystal = potential_of(given)

@@ -11,6 +11,7 @@ from ..generalisation.reference import Reference
 from ..learning.fitting import assemble, fit_blocks
 from ..learning.training import crystal_observations, defect_observations, held_out_set
 from ..potentials import EAM, ACEBasis, StillingerWeber, Toy2D
+from .limits import check_study
 from .results import point_row
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Prepared:
             dimension=self.crystal.dimension,
             pair=study.pair,
         )
+        check_study(study, self.potential, self.crystal, len(self.basis))
         self.reference = Reference(
             self.potential, build_defect(study.defect, Supercell(self.crystal, study.test_cell))
         )

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..crystals import Crystal, minimum_image
 from ..equilibrium import EnergyNorm, LatticeGreen, curvature_at, linear_response, relax
+from ..equilibrium.limits import check_relaxation
 from ..equilibrium.relaxation import saddle_message
 from ..failures import NoEquilibrium, NotConverged
 from .composite import Composite, Correction, HarmonicMismatch, Tables, same_defect
@@ -161,10 +162,12 @@ def forecast(
     Raises
     ------
     NoEquilibrium       if the candidate has no minimum there
+    TooLarge            for a domain that does not fit into memory
     ValueError          for check cells that are no smaller than the domain, or not growing; for an
                         equilibrium of another domain
     """
     checks = _growing(checks, domain)
+    check_relaxation(candidate, crystal, domain)
     large = same_defect(defect, crystal, domain)
     green = LatticeGreen(candidate, large.homogeneous)
     if equilibrium is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...crystals import Crystal, Supercell
+from ...equilibrium.limits import check_relaxation
 from ...learning.spread import in_turns, with_executor
 from ...potentials import CalculatorModel, read_phonopy
 from ..composite import same_defect
@@ -113,6 +114,7 @@ def assess(
     ledger = Ledger(reference, tell)
     pair = _crystals(candidate, reference, structure, lattice_constant, ledger)
     _adopt(pair, phonopy or {})
+    check_relaxation(candidate, pair.own, domain)
     domain_cells = list(same_defect(defects[0], pair.own, domain).homogeneous.n)
     _require_growing(pair, checks, domain)
     flights: list[Preflight | None] = [None, None]
