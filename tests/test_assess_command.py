@@ -49,8 +49,12 @@ class Noted(Calculator):
                 most.unlink()
                 os.kill(os.getpid(), signal.SIGKILL)
             most.write_text(str(left - 1))
+        if len(self.atoms) == 249 and (HERE / "kill-at-249").exists():
+            (HERE / "kill-at-249").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        place = f"{len(self.atoms)} {hash(self.atoms.positions.tobytes())}"
         with open(HERE / "computed.txt", "a") as out:
-            out.write(f"{len(self.atoms)} {hash(self.atoms.positions.tobytes())}\\n")
+            out.write(f"{place} {os.getpid()}\\n")
         self.inner.calculate(self.atoms.copy())
         self.results = {k: np.copy(self.inner.results[k]) for k in self.implemented_properties}
         if self.spoil:
@@ -114,7 +118,7 @@ def computed():
     """Calculations by number of atoms, and how many were made twice."""
     lines = Path("computed.txt").read_text().split("\n")[:-1]
     sizes = Counter(int(line.split()[0]) for line in lines)
-    return sizes, len(lines) - len(set(lines))
+    return sizes, len(lines) - len({line.rpartition(" ")[0] for line in lines})
 
 
 def test_a_calculator_as_the_reference_gives_the_numbers_of_its_potential(folder, capsys):
@@ -159,6 +163,32 @@ def test_killed_and_started_again_it_asks_no_label_twice(folder, capsys):
     assert run(capsys, *arguments())[0] == 0
     assert computed()[0] == sizes
     assert Path("out/assessment.json").read_bytes() == again
+
+
+def test_a_killed_worker_costs_no_finished_label(folder, capsys):
+    """Two processes share the labels; one is killed in the middle, and the next start goes on."""
+    few = ["--no-checks", "--no-basin", "--defects", "vacancy,divacancy"]
+    spread = arguments("calc.py:good", *few, "--workers", "2")
+    Path("kill-at-249").touch()
+    status, out, err = run(capsys, *spread)
+    assert status == 2 and not out and "finished labels are kept, start again" in err
+    assert not Path("kill-at-249").exists() and not Path("out/report.html").exists()
+    kept, (sizes, twice) = Path("out/labels.jsonl").read_bytes().count(b"\n"), computed()
+    assert twice == 0 and 40 < kept <= sum(sizes.values()) <= kept + 1  # one was running beside it
+    status, out, err = run(capsys, *spread)
+    assert status == 0, err
+    labels = Path("out/labels.jsonl").read_bytes().count(b"\n")
+    sizes, twice = computed()
+    assert sum(sizes.values()) - labels == twice <= 1
+    processes = {line.split()[2] for line in Path("computed.txt").read_text().splitlines()}
+    assert str(os.getpid()) not in processes and len(processes) >= 2
+    found = Assessment.load("out/assessment.json").defects
+    os.rename("out", "spread")
+    assert run(capsys, *arguments("calc.py:good", *few))[0] == 0
+    for one, other in zip(found, Assessment.load("out/assessment.json").defects, strict=True):
+        assert one.main.energy.value == pytest.approx(other.main.energy.value, rel=1e-6)
+        assert one.main.geometry.value == pytest.approx(other.main.geometry.value, rel=1e-6)
+        assert one.main.outcome == other.main.outcome
 
 
 def test_the_rehearsal_counts_what_will_be_asked(folder, capsys):

@@ -1,7 +1,8 @@
-"""Sweeps on several processes, of this machine and of dask: the serial rows, and nothing that was
-finished is lost when a worker is killed.
+"""Sweeps and labels on several processes, of this machine and of dask: the serial rows, and nothing
+that was finished is lost when a worker is killed.
 """
 
+import json
 import os
 import re
 import signal
@@ -17,6 +18,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ase.calculators.calculator import all_changes
+from assess_examples import fitted
 from fake_points import Logged, begun, fails_at_three
 
 from mlipgen import cli
@@ -26,8 +29,9 @@ from mlipgen.experiments.store import Store
 from mlipgen.experiments.study import Study
 from mlipgen.experiments.sweep import sweep
 from mlipgen.failures import WorkerDied
-from mlipgen.learning.labels import CachedCalculator, LabelStore
-from mlipgen.potentials import EAM
+from mlipgen.generalisation.assess import assess
+from mlipgen.learning.labels import CachedCalculator, LabelStore, with_store
+from mlipgen.potentials import EAM, CalculatorModel, SiteCalculator
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +140,69 @@ def test_rows_of_dask_are_the_serial_ones(client, tmp_path, study):
             elif key not in ("why", "outcome_why", "force_evaluations"):
                 assert other[key] == value, key
     assert Store(tmp_path, study.key)._rows.keys() == set(study.grid())
+
+
+class Mortal(SiteCalculator):
+    """Tungsten's potential; it ends its process where it is told to, once."""
+
+    def __init__(self, log, marker=None):
+        super().__init__(EAM("W"))
+        self.log, self.marker = log, marker
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if len(atoms) == 249 and self.marker and self.marker.exists():
+            self.marker.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        with open(self.log, "a") as out:
+            out.write(f"{os.getpid()} {hash(atoms.positions.tobytes())}\n")
+        super().calculate(atoms, properties, system_changes)
+
+
+def numbers(data, at=""):
+    """(place, value) of everything in a report."""
+    if isinstance(data, dict):
+        data = data.items()
+    elif isinstance(data, list):
+        data = enumerate(data)
+    else:
+        return [(at, data)]
+    return [row for key, value in data for row in numbers(value, f"{at}/{key}")]
+
+
+def test_labels_of_assess_are_computed_in_the_workers(client, tmp_path):
+    """The serial report, though a worker is killed in the middle; no label is computed here."""
+    marker, reports = tmp_path / "kill", []
+    for name, executor in ("serial", None), ("spread", client):
+        calculator = Mortal(tmp_path / f"{name}.txt", executor and marker)
+        model = CalculatorModel(calculator, "W", cutoff=5.0, fingerprint="W 1", name="tungsten")
+        marker.touch()
+        found = assess(
+            fitted(),
+            with_store(model, tmp_path / name),
+            defects=("vacancy", "divacancy"),
+            domain=6,
+            checks=(4, 5),
+            lattices=("own",),
+            check_calculators=False,
+            executor=executor,
+        )
+        reports.append(numbers(json.loads(found.to_json())))
+    assert not marker.exists()
+    computed = [
+        (tmp_path / f"{name}.txt").read_text().split("\n")[:-1] for name in ("serial", "spread")
+    ]
+    ours, theirs = ({line.split()[0] for line in lines} for lines in computed)
+    assert ours == {str(os.getpid())} and len(theirs) >= 2 and not ours & theirs
+    # each once: the worker that was killed had written down nothing of what it held
+    assert len(computed[1]) == len(computed[0]) == len(LabelStore(tmp_path / "spread"))
+    for (place, one), (there, other) in zip(*reports, strict=True):
+        assert place == there
+        if isinstance(one, float):  # sums in another order: a calculator's list of neighbours
+            # and an eigenvalue is found to a tolerance
+            rel = 1e-3 if place.endswith("curvature") else 1e-6
+            assert other == pytest.approx(one, rel=rel, abs=1e-9), place
+        elif not place.endswith("why") and "verdict" not in place:
+            assert other == one, place
 
 
 def test_the_command_line_finds_a_scheduler(client, cluster, tmp_path, capsys):
