@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from cell_names import needed
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "book" / "_tools"))
@@ -84,17 +85,17 @@ def test_the_chapters_have_checks():
     assert {p.stem for p in assignments.CHECKS.glob("*.yml")} <= set(STEMS)
 
 
-def submitted(answers):
+def submitted(answers, stem=GRADED):
     """The students' notebook of a chapter with these answers, by grade id, in the code cells."""
-    notebook = copy.deepcopy(assignments.assignment(GRADED, False))
+    notebook = copy.deepcopy(assignments.assignment(stem, False))
     for grade_id, code in answers.items():
         by_grade_id(notebook)[grade_id].source = code
     return notebook
 
 
-def hand_in(folder, student, notebook):
+def hand_in(folder, student, notebook, stem=GRADED):
     (folder / student).mkdir(parents=True)
-    nbformat.write(notebook, folder / student / f"{GRADED}.ipynb")
+    nbformat.write(notebook, folder / student / f"{stem}.ipynb")
 
 
 @pytest.mark.slow
@@ -131,3 +132,59 @@ def test_right_and_wrong_submissions_are_graded(tmp_path):
     assert {k: c.source.strip() for k, c in theirs.items()} == {
         k: c.source.strip() for k, c in ours.items()
     }
+
+
+#: What a student may get wrong, after the model answer; all of it passes what students can run.
+WRONG = {
+    "13_without_the_answer": {"forecast-cost": "with_forecast = 1.2 * with_forecast"},
+    "14_designing_data_and_loss": {
+        "design-target": "common_good = set(common_good) ^ {WITHOUT[0]}",
+        "design-sizes": "larger_alone = [1 / v for v in larger_alone]",
+    },
+    "15_other_defects_other_crystals": {"transfer-worst": "qualifies = not qualifies"},
+    "16_assess_your_own_potential": {"assess-read": "largest_parts = largest_parts[1:] + ['fit']"},
+    "17_dislocations": {
+        "dislo-scale": "extra_growth = extra_growth / 1000",
+        "dislo-edge": "screw_bulk, edge_bulk = edge_bulk, screw_bulk",
+        "dislo-accuracy": "accuracy_needed = {k: v / 10 for k, v in accuracy_needed.items()}",
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # nbgrader's own: SQLAlchemy, zmq
+@pytest.mark.parametrize("stem", WRONG)
+def test_checks_tell_right_from_wrong(tmp_path, monkeypatch, stem):
+    """By nbgrader, in chapters that compute for long: of what is handed in only cells are left that
+    the exercises need, a few of the chapter.
+    """
+    pytest.importorskip("nbgrader", reason='pip install ".[course]"')
+    import grading
+
+    monkeypatch.setattr(assignments, "check", lambda *a: None)  # the one who is right proves it
+    root, box = tmp_path / "course", tmp_path / "handed in"
+    assignments.write(stem, root)
+    solved = by_grade_id(assignments.assignment(stem, True))
+    right = {f"{name}-code": solved[f"{name}-code"].source for name in WRONG[stem]}
+    wrong = {f"{name}-code": f"{right[f'{name}-code']}\n{w}" for name, w in WRONG[stem].items()}
+    asked = {f"{name}-{kind}" for name in WRONG[stem] for kind in ("code", "check")}
+    for student, answers in (("right", right), ("wrong", wrong)):
+        notebook = submitted(answers, stem)
+        mine = lambda c: c.metadata.get("nbgrader", {}).get("grade_id") in asked
+        given = [c for c in notebook.cells if mine(c) or "nbgrader" not in c.metadata]
+        notebook.cells = needed(given, mine)
+        for name in WRONG[stem]:  # what students can run, once more, where it may not fail
+            seen = assignments.checks(stem)[f"ex-{name}"]["seen"]
+            by_grade_id(notebook)[f"{name}-code"].source += f"\n{seen}"
+        hand_in(box, student, notebook, stem)
+    found = grading.grade(root, stem, box)
+    possible = assignments.POINTS["machine"] * len(assignments.checks(stem))
+    assert found["right"][:2] == (assignments.POINTS["machine"] * len(right), possible)
+    assert found["wrong"][:2] == (0, possible)
+    graded = nbformat.read(root / "autograded" / "wrong" / stem / f"{stem}.ipynb", as_version=4)
+    failed = [
+        c.metadata.get("nbgrader", {}).get("grade_id")
+        for c in graded.cells
+        if any(output.output_type == "error" for output in c.get("outputs", []))
+    ]
+    assert failed == [f"{name}-check" for name in WRONG[stem]]  # by what students do not see

@@ -14,6 +14,7 @@ What is checked is in book/assignments/<chapter>.yml; book/course/assignments.md
 
 import argparse
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -171,9 +172,13 @@ def write(stem, target=TARGET):
         path = target / folder / stem / f"{stem}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(assignment(stem, instructor), path)
-        data = ROOT / "book" / "data"
-        if not (path.parent / "data").exists() and "data/" in path.read_text(encoding="utf-8"):
-            (path.parent / "data").symlink_to(data, target_is_directory=True)
+        # files, for nbgrader follows no links to folders, nor does a student's disk
+        if (path.parent / "data").is_symlink():  # of older versions
+            (path.parent / "data").unlink()
+        for name in re.findall(r"\bdata/([\w.]+)", path.read_text(encoding="utf-8")):
+            if (file := ROOT / "book" / "data" / name).exists():
+                (path.parent / "data").mkdir(exist_ok=True)
+                shutil.copy(file, path.parent / "data" / name)
 
 
 def check(stem, target=TARGET):

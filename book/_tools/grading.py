@@ -36,8 +36,6 @@ def collect(submissions, root, stem):
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
         shutil.copy(notebooks[0], target / f"{stem}.ipynb")
-        if (data := root / "source" / stem / "data").exists():
-            (target / "data").symlink_to(data.resolve(), target_is_directory=True)
         students.append(folder.name)
     return students
 
