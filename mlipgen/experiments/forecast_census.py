@@ -92,12 +92,20 @@ SYSTEMS = (
     ForecastStudy("Si", "dumbbell-110", cells=(2, 3), test_cell=6, **_FITS),
 )
 _MANY: dict[str, Any] = {"observations": ("EF",), "degrees": (8,), "beyond": (1, 2)}
+_MORE = _MANY | {"beyond": (1, 2, 3), "saddle": "ignore"}
+_TWO = _MORE | {"observations": ("EF", "EFV+FC")}
 #: Some of them in about 50,000 atoms.
 LARGE = (
     ForecastStudy("W", "vacancy", cells=(3, 4), test_cell=29, **_MANY),
     ForecastStudy("W", "dumbbell-110", cells=(3, 4), test_cell=29, saddle="ignore", **_MANY),
     ForecastStudy("Cu", "vacancy", cells=(4,), test_cell=23, **_MANY),
     ForecastStudy("Si", "dumbbell-110", cells=(2,), test_cell=18, saddle="ignore", **_MANY),
+    ForecastStudy("Ta", "vacancy", cells=(3, 4), test_cell=29, **_TWO),
+    ForecastStudy("Ta", "dumbbell-110", cells=(3,), test_cell=29, **_TWO),
+    ForecastStudy("Fe", "vacancy", cells=(3,), test_cell=29, **_MORE),
+    ForecastStudy("Fe", "dumbbell-110", cells=(3,), test_cell=29, **_MORE),
+    ForecastStudy("Ni", "vacancy", cells=(4,), test_cell=23, **_MORE),
+    ForecastStudy("Cu", "dumbbell-100", cells=(4,), test_cell=23, **_MORE),
 )
 
 
