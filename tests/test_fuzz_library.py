@@ -4,7 +4,10 @@ Each input costs microseconds; the kernels are reached with arrays of any shape,
 that is not checked would end this process.
 """
 
+import ast
+import importlib
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +19,12 @@ from hypothesis import strategies as st
 from mlipgen.crystals import (
     STRUCTURES,
     Crystal,
+    Defect,
     Neighbours,
     Supercell,
     as_atoms,
     build_defect,
+    divacancy,
     dumbbell,
     minimum_image,
     require_thickness,
@@ -32,12 +37,15 @@ from mlipgen.experiments.census import CensusStudy
 from mlipgen.experiments.forecast_census import ForecastStudy
 from mlipgen.experiments.study import Study
 from mlipgen.failures import NoEquilibrium
+from mlipgen.generalisation import Reference, defect_error, match_labels, measure, predict
 from mlipgen.learning import (
     Configuration,
     Energy,
+    ForceConstants,
     Forces,
     Virial,
     assemble,
+    fit,
     fit_blocks,
     parse_kinds,
     strains,
@@ -73,6 +81,7 @@ BLOCKS = assemble(
     [kind(Configuration(HOLE.positions, HOLE.cell, CRYSTAL)) for kind in (Energy, Forces)], BASIS, W
 )
 RELAXED = relax(W, HOLE, green=GREEN, tolerance=1e-3, saddle="ignore")
+REFERENCE = Reference(W, HOLE, tolerance=1e-6)
 POTENTIALS = (W, StillingerWeber("Si"), Toy2D(), BASIS, MODEL)
 
 
@@ -124,6 +133,56 @@ def fitted(**change):
     found = fit_blocks(BLOCKS, BASIS, **{**dict(observations="EF"), **change}, potential=W,
                        crystal=CRYSTAL)  # fmt: skip
     finite(found.model.theta)
+
+
+def scaled(x):
+    """A fit whose parameters are too large, too small, or no numbers."""
+    return LinearACE(BASIS, np.asarray(x) * MODEL.theta, "W")
+
+
+def predicted(model=MODEL, **change):
+    found = predict(model, REFERENCE, **change)
+    if found.applies:
+        finite(found.geometry, found.kappa, found.energy, found.du)
+    return found
+
+
+def measured(model=MODEL, **change):
+    found = measure(model, REFERENCE, **change)
+    if found.verdict:
+        finite(found.geometry, found.energy, found.du)
+
+
+def compared(model):
+    found = defect_error(model, REFERENCE)
+    assert found.verdict or str(found.verdict)
+
+
+def referred(**change):
+    known = {"start": REFERENCE.equilibrium.positions, "tolerance": 1e-4, **change}
+    found = Reference(W, HOLE, **known)
+    finite(found.equilibrium.positions, found.formation_energy, found.scale)
+    assert found.equilibrium.max_force <= found.equilibrium.tolerance
+
+
+def of_sites(**change):
+    given = {k: getattr(HOLE, k) for k in ("positions", "lattice_index", "centre")} | change
+    hole = Defect("hole", homogeneous=CELL, **given)
+    finite(relax(W, hole, green=GREEN, tolerance=1e-2, saddle="ignore").u)
+
+
+def matched(positions=HOLE.positions, limit=1.0):
+    label = match_labels(positions, HOLE.positions, HOLE.cell, limit)
+    assert label is None or sorted(label) == list(range(len(HOLE)))
+
+
+def stiff(**change):
+    finite(ForceConstants(Crystal("W", **{**dict(structure="bcc", a=3.165), **change})).observe(W))
+
+
+def fitted_to(observations):
+    place = Configuration(HOLE.positions, HOLE.cell, CRYSTAL)
+    finite(fit([Energy(place)], BASIS, W, CRYSTAL, observations).model.theta)
 
 
 def listed(positions=CELL.positions, cell=CELL.cell, cutoff=4.4, skin=0.0, pbc=None):
@@ -222,7 +281,83 @@ CALLS = {
     "census": lambda x: study(CensusStudy, cells=x),
     "forecast": lambda x: study(ForecastStudy, test_cell=x),
     "norm": lambda x: EnergyNorm(RELAXED)(x),
+    "divacancy": lambda x: divacancy(Supercell(CRYSTAL, capped(x, 9))),
+    "matched positions": lambda x: matched(positions=x),
+    "matched limit": lambda x: matched(limit=x),
+    "fit to": fitted_to,
 }  # fmt: skip
+
+
+#: What relaxes, solves or fits before it answers, for fewer inputs.
+LONGER = {
+    "predict": lambda x: predicted(scaled(x)),
+    "predict rtol": lambda x: predicted(rtol=x),
+    "predict second step": lambda x: predicted(second_step=x),
+    "measure": lambda x: measured(scaled(x)),
+    "measure tolerance": lambda x: measured(tolerance=x),
+    "defect error": lambda x: compared(scaled(x)),
+    **{
+        f"reference {k}": lambda x, k=k: referred(**{k: x})
+        for k in ("start", "tolerance", "saddle")
+    },
+    **{
+        f"defect {k}": lambda x, k=k: of_sites(**{k: x})
+        for k in ("positions", "lattice_index", "centre")
+    },
+    "force constants": lambda x: stiff(a=capped(x, 40.0)),
+}
+
+#: Public names that are not called here, and why.
+NOT_CALLED = {
+    "a constant": "DEFECTS FORMAT HELD_OUT KINDS RIDGE VERSION WEIGHTS",
+    "an error or a warning": "LeftBasin NotConverged NotFinite SaddleWarning Unstable",
+    "what functions return, or a base class": (
+        "Block Bound Check Curvature DefectError Equilibrium FarField Finding Fit Hessian "
+        "Identifiability Landscape Measurement Observation Outcome Plan Prediction Preflight "
+        "SiteLandscape SitePotential Terms Verdict"
+    ),
+    "reads or writes files, which are damaged in test_fuzz_command_line and test_labels": (
+        "Assessment CachedCalculator LabelStore labelled_set load_model published_schema "
+        "read_phonopy save_model schema with_store"
+    ),
+    "whole runs, by their commands in test_fuzz_command_line": "assess dry_run preflight",
+    "calculators, spoilt in test_calculator_model and test_ase_calculator": (
+        "CalculatorModel SiteCalculator check_potential"
+    ),
+    "takes what is checked where it is made (Crystal, Defect, Reference, potential, Fit), and "
+    "numbers with defaults that nobody gives": (
+        "ForceWeights LatticeStiffness WeightedForces continuum_prediction crystal_observations "
+        "cubic_constants curvature_at cut_constant default_tolerances default_weights "
+        "defect_configurations defect_observations defect_response dual_norm elastic_dipole "
+        "elastic_tensor extreme_eigenvalue far_field fitted_model force_constant_mismatch "
+        "force_constants formation_energy geometry_bound gram_table green_gradient "
+        "held_out_crystal_observations held_out_set hessian_at identifiability joint_ranks "
+        "labelling_cost landscape lattice_displacement lattice_prediction lattice_stability "
+        "linear_response lowest_curvature mismatch nested_basis on_lattice ramp residual_terms "
+        "scaled_rows soft_fields solve stability_constant terms_bound translations virial "
+        "virial_mismatch wave_mismatch"
+    ),
+}
+
+
+def test_every_public_name_is_called_or_said_why_not():
+    folders = ("", ".crystals", ".potentials", ".equilibrium", ".learning", ".generalisation",
+               ".generalisation.assess")  # fmt: skip
+    public = {n for f in folders for n in importlib.import_module(f"mlipgen{f}").__all__}
+    tree = ast.parse(Path(__file__).read_text(encoding="utf-8"))
+    called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    listed = [name for names in NOT_CALLED.values() for name in names.split()]
+    assert len(listed) == len(set(listed)) and not called & set(listed)
+    assert public - called == set(listed)
+
+
+@pytest.mark.parametrize("name", LONGER)
+@inputs(20)
+@given(value=st.one_of(numbers, junk))
+def test_any_value_of_what_takes_longer(name, value):
+    with refusal(value, also=(NoEquilibrium,)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        LONGER[name](value)
 
 
 @pytest.mark.parametrize("name", CALLS)

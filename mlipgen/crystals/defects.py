@@ -39,6 +39,21 @@ class Defect:
     homogeneous: Supercell
     centre: np.ndarray = field(repr=False)
 
+    def __post_init__(self):
+        x, index = np.asarray(self.positions), np.asarray(self.lattice_index)
+        d, sites = self.crystal.dimension, len(self.homogeneous)
+        if x.ndim != 2 or x.shape[1] != d or x.dtype.kind not in "fi" or not np.isfinite(x).all():
+            raise ValueError(f"positions of shape {x.shape}: give {d} finite numbers for each atom")
+        if index.shape != x.shape[:1] or index.dtype.kind not in "iu" or not len(x):
+            raise ValueError(f"lattice_index of shape {index.shape}: give each atom its site")
+        if index.min() < 0 or index.max() >= sites:
+            raise ValueError(
+                f"lattice_index from {index.min()} to {index.max()}: sites are 0 to {sites - 1}"
+            )
+        centre = np.asarray(self.centre)
+        if centre.shape != (d,) or centre.dtype.kind not in "fi" or not np.isfinite(centre).all():
+            raise ValueError(f"centre {self.centre!r}: give {d} finite numbers, A")
+
     def __len__(self):
         return len(self.positions)
 

@@ -7,8 +7,7 @@ reference as far as a k-cell and its force constants know it (`composite`).  One
     E_ML - E_ref = -( [correction of the energy at u] - 1/2 <r, du> )
 
 predicts what the candidate lacks.  kappa = |D H_ML(u)^-1 r(u + du)| / |D du|, what another step
-would change, is the step's own error bar (one more call); the series in k shows what the small cell
-hides.  Both enter the error bar.
+would change, is the step's own error bar (one more call); the series in k what the cell hides.
 """
 
 from collections.abc import Sequence
@@ -162,9 +161,8 @@ def forecast(
     Raises
     ------
     NoEquilibrium       if the candidate has no minimum there
-    TooLarge            for a domain that does not fit into memory
-    ValueError          for check cells that are no smaller than the domain, or not growing; for an
-                        equilibrium of another domain
+    ValueError          for check cells that do not grow or are no smaller than the domain; for an
+                        equilibrium of another one; TooLarge, for a domain that exceeds the memory
     """
     checks = _growing(checks, domain)
     check_relaxation(candidate, crystal, domain)
@@ -211,8 +209,7 @@ def forecast(
 
 def _growing(checks, domain):
     """The check cells as a list, each larger than the one before and smaller than the domain."""
-    checks = list(checks)
-    if not checks:
+    if not (checks := list(checks)):
         raise ValueError("no check cells given: give sizes, e.g. checks=(5, 6)")
     sizes = [np.atleast_1d(k) for k in (*checks, domain)]
     for k, size in zip(checks, sizes):

@@ -16,6 +16,11 @@ def match_labels(
     squared distance, so that equal atoms which changed places count as equal.  None if a place
     stays empty: the neighbours have changed.
     """
+    if np.ndim(reference) != 2 or np.shape(positions) != np.shape(reference):
+        raise ValueError(
+            f"positions of shape {np.shape(positions)}, reference of {np.shape(reference)}: give "
+            "as many atoms (n, d) of both"
+        )
     label = np.arange(len(reference))
 
     def gap(atoms, places):

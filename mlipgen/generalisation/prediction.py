@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..equilibrium import landscape, linear_response
-from ..failures import NotConverged, NotFinite, Unstable
+from ..failures import NotConverged, NotFinite, Unstable, require_number
 from .reference import Reference
 from .verdict import APPLIES, Outcome, Verdict
 
@@ -95,6 +95,7 @@ def predict(
 
     Source: Newton-Kantorovich, e.g. Deuflhard, Newton Methods for Nonlinear Problems (2004), ch. 2.
     """
+    require_number("rtol", rtol, 1e-15, 0.5, "of the conjugate gradients")
     defect, x = reference.defect, reference.equilibrium.positions
     surface = landscape(model, defect.cell, x, skin=0.4)
     V, f = surface.evaluate()
