@@ -1,6 +1,6 @@
 """Ways to spend a labelling budget: writes book/data/data_contest.json, which chapter 14 shows.
 
-    nice -n 15 python benchmarks/data_contest.py [seeds]       (default: all; about half an hour)
+    nice -n 15 python benchmarks/data_contest.py [seeds]       (default: all; about an hour)
 
 Every recipe at every budget, seed by seed, and a scan of the loss weights.  Finished points are
 kept in _build/data_contest, so a run that was stopped goes on where it was; the record is written
@@ -19,11 +19,11 @@ TARGET, FOLDER = ROOT / "book" / "data" / "data_contest.json", ROOT / "_build" /
 
 def write(studies, rows, scans):
     """The record: settings, one row a line with its columns named once, scans."""
-    columns = list(rows[0])
+    columns = list(dict.fromkeys(c for r in rows for c in r))
     parts = {
         "studies": [s.to_dict() for s in studies],
         "columns": columns,
-        "rows": [[r[c] for c in columns] for r in rows],
+        "rows": [[r.get(c) for c in columns] for r in rows],
         "scans": scans,
     }
     write_record(TARGET, **parts)

@@ -19,13 +19,8 @@ from mlipgen.experiments.data_cells import (
     dual_root,
 )
 from mlipgen.experiments.data_contest import ContestStudy
-from mlipgen.experiments.data_design import (
-    RECIPES,
-    Purse,
-    Sources,
-    crystal_cost,
-    loss_settings,
-)
+from mlipgen.experiments.data_design import RECIPES, Sources, crystal_cost, loss_settings
+from mlipgen.experiments.data_purse import FIRST, Purse
 from mlipgen.generalisation import measure
 from mlipgen.learning import parse_kinds
 from mlipgen.learning.fitting import assemble
@@ -131,7 +126,7 @@ def test_a_strained_crystal_has_the_virial_of_the_library(potential, crystal, ba
 
 
 def test_a_budget_is_kept_and_larger_ones_hold_the_smaller(potential, crystal, basis):
-    for source in {r.source for r in RECIPES.values()}:
+    for source in {r.source for r in RECIPES.values()} - {"list"}:
         sources = [
             Sources(potential, crystal, basis, "vacancy", (3, 4, 4), seed) for seed in (0, 0, 1)
         ]
@@ -162,6 +157,34 @@ def test_prices(potential, crystal):
     assert constants.atoms == 2 * 6**3 and constants.cost == 2 * constants.atoms
     assert constants.cubic == 2 * constants.atoms**3
     assert strained.cost == strained.cubic == 37
+
+
+def test_the_list_shops_from_what_is_paid(prepared):
+    recipe = "theory, by the list"
+    fit, fixed, bought = prepared.fit(0, recipe, 900)
+    purse = prepared.purse(0, "list")
+    n, paid = len(bought), sum(c.cost for c in fixed)
+    assert paid == sum(c.cost for c in prepared.sources(0).fixed("small"))
+    said = purse.summary(n)
+    assert n > FIRST and sum(said["number"].values()) == n
+    assert said["worth"] and paid + sum(c.cost for c in bought) <= 900
+    # the first list sends the buyer to the larger cell, as chapter 8 would
+    assert purse.notes[:FIRST] == ["first"] * FIRST and "EF 4" in purse.names[FIRST : FIRST + 2]
+    # a better fit than the list began with, as far as a basis of degree 6 goes
+    error = lambda k: prepared.linear(
+        prepared._fitted(purse.blocks(k, ("E", "F")), ("E", "F"), {}).model.theta
+    )[0]
+    assert prepared.linear(fit.model.theta)[0] < 0.8 * error(FIRST)
+    # the reference's defect on the domain may judge, but no purchase asks for it
+    again = replace(SMALL).prepare()
+    again.reference = None
+    assert len(again.fit(0, recipe, 900)[2]) == n
+    assert again.purse(0, "list").names == purse.names
+    # what is bought of the crystal becomes its whole block, from then on
+    purse._crystal["V"] = n - 1
+    assert "V" not in purse.blocks(n - 1, ("E", "V"))
+    assert purse.blocks(n, ("E", "V"))["V"] is prepared.crystal_blocks["V"]
+    prepared._purses.pop("list")
 
 
 def test_a_small_contest(tmp_path, prepared):

@@ -19,7 +19,6 @@ from scipy.linalg import qr
 from ..crystals import Crystal, Supercell, build_defect, thickness
 from ..crystals.defects import Defect
 from ..equilibrium import LatticeGreen, relax
-from ..learning.fitting import Block
 from ..learning.observations import Forces, WeightedForces
 from .data_cells import AnyCell, CellEnergy, CellVirial, DualForces, HessianColumn, dual_root
 
@@ -56,7 +55,7 @@ class Calculation:
 class Recipe:
     """One entry of the contest.
 
-    source : name of a method of `Sources`;  kinds : of observation
+    source : name of a method of `Sources`, or "list", see `data_purse`;  kinds : of observation
     crystal_data : force constants and virials of the perfect crystal are paid for and fitted
     """
 
@@ -74,6 +73,7 @@ RECIPES = {
     "theory, plain forces": Recipe("two", "EFV+FC", True, SMALL),
     "theory, weight 1 + r": Recipe("two", "EV+Fw+FC", True, SMALL),
     "theory, dual norm": Recipe("two", "EV+Fd+FC", True, SMALL),
+    "theory, by the list": Recipe("list", "EFV+FC", weights=SMALL),
     "perfect cells": Recipe("perfect", "EF"),
     "perfect cells + virials": Recipe("perfect", "EFV"),
     "large defect cells": Recipe("unrelaxed", "EF"),
@@ -116,7 +116,7 @@ class Sources:
     def fixed(self, source: str) -> list[Calculation]:
         """What has to be paid before the first configuration."""
         used = {"two": self.sizes[:2], "small": self.sizes[:1], "columns": self.sizes[:1]}
-        used["wide"] = self.sizes[1:2]
+        used |= {"wide": self.sizes[1:2], "list": self.sizes[:1]}
         out = []
         for n in used.get(source, ()):
             start, _, calls = self.relaxed(n)
@@ -225,50 +225,6 @@ def crystal_cost(potential: Any, crystal: Crystal, strains: int) -> list[Calcula
         Calculation(len(Supercell(crystal, n)), (), calls=2),
         Calculation(len(crystal.primitive_atoms), (), calls=strains),
     ]
-
-
-class Purse:
-    """The calculations of one source in order, labelled as they are bought, and their blocks."""
-
-    def __init__(self, stream, basis, potential):
-        self._stream, self._of = stream, (basis, potential)
-        self.bought: list[Calculation] = []
-        self._parts: list[dict] = []
-        self._next = next(stream)
-        self._reduced: dict = {}  # (kind, count) -> [R, rows, groups] of the first `count`
-
-    def count(self, budget: float) -> int:
-        """How many of the first calculations the budget pays."""
-        spent = sum(c.cost for c in self.bought)
-        while spent + self._next.cost <= budget:
-            parts: dict = {}
-            # all with one model, then all with the other: a cell keeps the last one's evaluation
-            A, y = ([o.observe(m) for o in self._next.observations] for m in self._of)
-            for o, a, b in zip(self._next.observations, A, y):
-                parts.setdefault(o.kind, []).append(np.column_stack([a, b]))
-            self._parts.append({k: np.concatenate(p) for k, p in parts.items()})
-            self.bought.append(Calculation(self._next.atoms, (), self._next.calls))
-            spent += self._next.cost
-            self._next = next(self._stream)
-        total = np.cumsum([c.cost for c in self.bought])
-        return int(np.searchsorted(total, budget, side="right"))
-
-    def blocks(self, count: int, kinds: Sequence[str]) -> dict[str, Block]:
-        """Blocks of the first `count` calculations."""
-        return {k: b for k in kinds if (b := self._block(k, count)) is not None}
-
-    def _block(self, kind, count):
-        if (kind, count) not in self._reduced:
-            start = max((c for k, c in self._reduced if k == kind and c < count), default=0)
-            R, rows, groups = self._reduced.get((kind, start), ([], 0, 0))
-            new = [p[kind] for p in self._parts[start:count] if kind in p]
-            if len(R) or new:
-                A = np.concatenate([*([R] if len(R) else []), *new])
-                R = qr(A, mode="r")[0][: min(A.shape)] if len(A) > A.shape[1] else A
-            value = R, rows + sum(map(len, new)), groups + len(new)
-            self._reduced[kind, count] = value
-        R, rows, groups = self._reduced[kind, count]
-        return Block(kind, R, rows, groups) if groups else None
 
 
 def loss_settings(weights: dict, atoms: Sequence[int], strained: int = 0, size: int = 1) -> dict:
