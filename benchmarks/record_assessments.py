@@ -12,12 +12,14 @@ to the candidate's.
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mlipgen.crystals import Crystal, Supercell, build_defect, minimum_image
 from mlipgen.equilibrium import EnergyNorm, curvature_at, formation_energy, relax
 from mlipgen.generalisation.assess import Assessment, assess
 from mlipgen.generalisation.assess.shopping import Shop
+from mlipgen.generalisation.assess.words import verdict_in_words
 from mlipgen.learning.labels import with_store
 from mlipgen.potentials import EAM
 from mlipgen.potentials.lammps import LammpsCalculator
@@ -85,6 +87,7 @@ def main(folder):
             )  # fmt: skip
             found.save(kept)
         found = Assessment.load(kept)
+        found = replace(found, verdict=verdict_in_words(found))  # in today's words
         print("\n".join(found.verdict), flush=True)
         for section in found.defects:
             print(section.main.truth, flush=True)
