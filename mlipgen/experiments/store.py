@@ -6,12 +6,11 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..learning.labels import locked
 
 _START = '{"check": '
 
@@ -102,7 +101,7 @@ class Store:
             return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self.path, "ab+", buffering=0) as file, _locked(file) as alone:
+            with open(self.path, "ab+", buffering=0) as file, locked(file) as alone:
                 # Removed while we ran: what we know is written anew, too.
                 gone = not os.fstat(file.fileno()).st_size
                 lines = [self._line(*known) for known in self._rows.items()] if gone else [line]
@@ -173,19 +172,6 @@ def _write(file, text):
     """All of it, or OSError: an unbuffered file may take a part."""
     while text:
         text = text[file.write(text) :]
-
-
-@contextmanager
-def _locked(file) -> Iterator[bool]:
-    """True while no other process that asks may write; False where there are no locks."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
-    except (ImportError, OSError):  # Windows, and some file systems of clusters
-        yield False
-        return
-    yield True  # closing the file gives the lock back
 
 
 def _hashable(point):

@@ -11,7 +11,6 @@ import io
 import json
 import sys
 import traceback
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -157,4 +156,6 @@ def _failure(error):
 if __name__ == "__main__":
     # arguments: pipe, recipe.  What libraries print must not be taken for an answer, so the pipe is
     # none of the standard ones.
+    from multiprocessing.connection import Connection  # Windows has none
+
     serve(json.loads(sys.argv[-1]), Connection(int(sys.argv[-2])))

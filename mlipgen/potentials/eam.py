@@ -140,7 +140,7 @@ class EAM(SitePotential):
         # One step beyond the cutoff, so that readers which differentiate the table see it end flat.
         d_rho, d_r = rho_max / (n_rho - 1), self.cutoff / (n_r - 2)
         r = d_r * np.arange(n_r)
-        with open(path, "w") as file:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
             file.write(
                 f"EAM of {self.symbol}, Zhou, Johnson, Wadley, Phys. Rev. B 69, 144113 (2004)\n"
                 f"faded by a C3 smoothstep over [{self.fade[0]:g}, {self.fade[1]:g}] A, "
@@ -166,6 +166,6 @@ def _flat(x):
 
 def _read_table():
     """The published parameters, {symbol: {column: text}}."""
-    text = resources.files("mlipgen.potentials").joinpath(_TABLE).read_text()
+    text = resources.files("mlipgen.potentials").joinpath(_TABLE).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     return {row["symbol"]: row for row in csv.DictReader(lines)}

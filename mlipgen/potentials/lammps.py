@@ -74,7 +74,7 @@ class LammpsCalculator(LAMMPSlib):
         if shipped is not None:
             path = _find_commands(shipped)
             folders.insert(1, path.parent)
-            lines = path.read_text().splitlines()
+            lines = path.read_text(encoding="utf-8").splitlines()
         else:
             coefficients = [pair_coeff] if isinstance(pair_coeff, str) else pair_coeff
             lines = [f"pair_style {pair_style}", *(f"pair_coeff {line}" for line in coefficients)]
@@ -123,7 +123,7 @@ class LammpsCalculator(LAMMPSlib):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "info"
             self.lmp.command(f"info communication out overwrite {path}")
-            found = re.search(r"Communication cutoff = (\S+)", path.read_text())
+            found = re.search(r"Communication cutoff = (\S+)", path.read_text(encoding="utf-8"))
         return convert(float(found[1]), "distance", self.units, "ASE")
 
     def _units_of_stress(self):

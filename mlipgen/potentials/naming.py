@@ -26,7 +26,7 @@ from typing import Any
 
 import yaml
 
-from . import _worker
+from . import _worker, remote
 from .calculator_model import CalculatorModel
 from .eam import EAM
 from .files import load_model
@@ -62,8 +62,11 @@ class CalculatorSpec:
     python: str | None = None
 
     def calculator(self, own_process: bool = False):
-        """The ASE calculator; in a process of its own if asked, or if it needs another Python."""
-        if own_process or self.python:
+        """The ASE calculator; in a process of its own if asked, or if it needs another Python.
+
+        On Windows those of this Python share its process.
+        """
+        if (own_process and remote.POSSIBLE) or self.python:
             return RemoteCalculator(self.recipe, self.python, self.name)
         return _worker.build(self.recipe)
 

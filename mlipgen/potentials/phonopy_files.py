@@ -70,7 +70,7 @@ def _averaged(table, crystal):
 
 def _read(path, symbol):
     """Supercell (3, 3), positions (n, 3), atoms that have rows (m,), and the rows (m, n, 3, 3)."""
-    with open(path) as text:
+    with open(path, encoding="utf-8") as text:
         try:
             data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except yaml.YAMLError as error:
@@ -108,7 +108,7 @@ def _rows_in_text(path, n):
     """A header of one or two counts; then for every pair its indices and three rows."""
     if not path.exists():
         raise ValueError(f"no force constants in the YAML file, and no {path}")
-    lines = path.read_text().split("\n")
+    lines = path.read_text(encoding="utf-8").split("\n")
     shape = [int(v) for v in lines[0].split()]
     numbers = np.array(" ".join(lines[1:]).split(), float)
     rows, columns = shape if len(shape) == 2 else (shape[0], shape[0])

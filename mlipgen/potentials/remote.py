@@ -20,6 +20,8 @@ from ase.calculators.calculator import (
 from ..failures import CalculatorDied, NotFinite
 from . import _worker
 
+#: On Windows a process does not inherit one end of a pipe by its number.
+POSSIBLE = sys.platform != "win32"
 #: Errors that keep their type on their way back; all others are RuntimeErrors.
 _KNOWN = {
     e.__name__: e
@@ -92,6 +94,11 @@ class RemoteCalculator(Calculator):
 
     def _start(self):
         self.close()
+        if not POSSIBLE:
+            raise ValueError(
+                "a calculator that runs with another Python needs Linux or macOS; on Windows give "
+                "one of this Python"
+            )
         self._connection, theirs = Pipe()
         self._said = tempfile.TemporaryFile()
         command = [self.python, "-c", _RUN, _worker.__file__, str(theirs.fileno())]

@@ -103,7 +103,7 @@ def explorer_data(
         seeds,
     ]
     if cache is not None and Path(cache).exists():
-        data = ExplorerData.unpack(Path(cache).read_text())
+        data = ExplorerData.unpack(Path(cache).read_text(encoding="utf-8"))
         if data.meta["key"] == key:
             data.relax = _relaxer(prepare)
             return data
@@ -171,7 +171,7 @@ def explorer_data(
     if cache is not None:
         Path(cache).parent.mkdir(parents=True, exist_ok=True)
         own = Path(f"{cache}.{os.getpid()}")  # two chapters may build the same data at once
-        own.write_text(data.pack())
+        own.write_text(data.pack(), encoding="utf-8")
         own.replace(cache)
     return data
 
