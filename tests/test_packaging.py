@@ -10,9 +10,11 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -170,3 +172,19 @@ def test_filling_executes_a_chapter_down_to_the_last_cell_with_data(tmp_path):
     command = [sys.executable, str(ROOT / "binder" / "fill_explorer.py")]
     subprocess.run([*command, str(tmp_path / "book" / "x.ipynb")], check=True)
     assert (tmp_path / "_build" / "explorer" / "a.txt").read_text() == "first between"
+
+
+def test_the_link_for_a_hub_opens_a_chapter_of_the_repository():
+    """nbgitpuller clones `repo` into a folder of its last name; `urlpath` begins at the home."""
+    page = (ROOT / "book" / "course" / "run_anywhere.md").read_text(encoding="utf-8")
+    (link,) = re.findall(r"https://YOUR\.HUB/\S+", page)
+    parts = urlsplit(link)
+    assert parts.path == "/hub/user-redirect/git-pull"
+    asked = {name: value for name, (value,) in parse_qs(parts.query, strict_parsing=True).items()}
+    where = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))["repository"]
+    assert asked.keys() == {"repo", "branch", "urlpath"}
+    assert (asked["repo"], asked["branch"]) == (where["url"], where["branch"])
+    folder = f"lab/tree/{asked['repo'].rpartition('/')[2]}/"
+    assert asked["urlpath"].startswith(folder)
+    assert (ROOT / asked["urlpath"].removeprefix(folder)).suffix == ".ipynb"
+    assert (ROOT / asked["urlpath"].removeprefix(folder)).exists()
