@@ -24,6 +24,7 @@ from fake_points import Logged, begun, fails_at_three
 
 from mlipgen import cli
 from mlipgen.crystals import Crystal, Supercell, as_atoms
+from mlipgen.experiments.census import CensusStudy
 from mlipgen.experiments.forecast_census import ForecastStudy
 from mlipgen.experiments.store import Store
 from mlipgen.experiments.study import Study
@@ -126,8 +127,9 @@ def plain(row):
     [
         Study(observations=("EF",), **SMALL),
         ForecastStudy(observations=("EF",), beyond=(0,), saddle="ignore", **SMALL),
+        CensusStudy(observations=("EF",), **SMALL | {"degrees": (5,)}),
     ],
-    ids=["study", "forecast"],
+    ids=["study", "forecast", "census"],
 )
 def test_rows_of_dask_are_the_serial_ones(client, tmp_path, study):
     serial, spread = study.run(progress=False), study.run(tmp_path, False, client)
