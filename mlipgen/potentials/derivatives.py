@@ -10,7 +10,7 @@ machine precision.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,7 +96,7 @@ class ForceConstantTable:
     t: np.ndarray
     xi: np.ndarray
     K: np.ndarray
-    edge: float | None = None
+    edge: float | None = field(default=None, kw_only=True)
 
     def dynamical_matrices(self, k: np.ndarray) -> np.ndarray:
         """D(k) = sum_xi K(xi) exp(i k.xi), shape (n_k, n d, n d, ...), eV/A^2 (no masses), for wave
