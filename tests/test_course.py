@@ -154,6 +154,7 @@ def test_executions_are_those_of_the_builds_cache(tmp_path):
     notebook = new_notebook(cells=[cell])
     bundle = CacheBundleIn(notebook, "/x/01_the_puzzle.ipynb", data={"execution_seconds": 7.0})
     cache.cache_notebook_bundle(bundle, check_validity=False)
+    cache.db.dispose()
     ((name, (when, took)),) = pages.executions(tmp_path).items()
     assert (name, took) == ("01_the_puzzle", 7.0)
     assert abs(datetime.now(UTC).replace(tzinfo=None) - when) < timedelta(minutes=5)

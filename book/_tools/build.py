@@ -149,7 +149,8 @@ def main():
     start = time.time()
     chapters = sorted((ROOT / "book").glob("*.ipynb"))
     # what a chapter computes and shows, and what makes pages of it
-    computed = fingerprint("mlipgen", files=("requirements.txt", "pyproject.toml"))
+    pinned = ("requirements.txt", "requirements.lock", "pyproject.toml")
+    computed = fingerprint("mlipgen", files=pinned)
     written = fingerprint("book/_tools", files=("_config.yml",))
     executing = is_new(BUILD / "fingerprint", computed)
     if is_new(BUILD / "fingerprint-pages", written) or executing:

@@ -98,7 +98,9 @@ def executions(cache):
 
     if not cache or not Path(cache, "global.db").exists():
         return {}
-    records = get_cache(cache).list_cache_records()  # the newest last
+    kept = get_cache(cache)
+    records = kept.list_cache_records()  # the newest last
+    kept.db.dispose()  # an open database is a warning, and warnings are errors
     return {Path(r.uri).stem: (r.created, r.data["execution_seconds"]) for r in records if r.data}
 
 
