@@ -54,7 +54,7 @@ def test_check_cells_stay_inside_the_domain(rows):
 def test_a_candidate_too_far_away_is_refused(rows):
     poor = rows[1]
     assert poor["degree"] == 6 and poor["relative_error"] > 0.2
-    assert poor["verdict"] == "error bar too wide" and "kappa" in poor["why"]
+    assert poor["verdict"] == "error bar too wide" and "κ" in poor["why"]
 
 
 def test_variants_are_computed_where_they_are_asked_for(rows):

@@ -234,7 +234,13 @@ def test_paper_shows_what_was_not_searched_yet(page, two, designs):
     traits = {k: getattr(widget, k) for k in ("payloads", "options")}
     page.evaluate("([s, c, t]) => mount(s, c, t)", [widget._esm, widget._css, traits])
     page.wait_for_selector("[data-testid=loss-designer][data-state=waiting]")
-    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.evaluate("""() => {
+        for (const folded of document.querySelectorAll("details")) folded.open = true;
+        window.dispatchEvent(new Event("beforeprint"));
+        }""")
+    charts = page.locator("[data-testid=loss-designer] .mx-plot > svg")
+    drawn = charts.evaluate_all("(all) => all.map((svg) => svg.querySelector('.mx-line') !== null)")
+    assert len(drawn) == 3 and all(drawn[1:]), "the fits tried have no line"
     row = page.get_by_test_id("weight-E")
     assert row.get_attribute("data-position") == str(designs[0].x["E"])
     page.emulate_media(media="print")

@@ -173,22 +173,33 @@ class DesignerView {
   /** The other training cells, for the picture of what a budget buys. */
   async compare(run, problem) {
     const { data } = this;
-    const facts = this.options.facts[this.index];
     for (const { size } of data.meta.cells) {
       const other = await this.designed(run, data, { ...problem, cell: size });
       if (run !== this.run) return;
-      const finite = (x) => (Number.isFinite(x) ? x : null);
-      const cost = priceOf(data.meta, facts, size, problem.kinds);
-      this.rows.push({ size, cost, usual: finite(other.usualValue), best: finite(other.value) });
+      this.rows.push(this.bought(size, other));
       this.draw();
     }
   }
 
+  /** What a training cell costs, and the errors of its fits. */
+  bought(size, { problem, usualValue, value }) {
+    const finite = (x) => (Number.isFinite(x) ? x : null);
+    const cost = priceOf(this.data.meta, this.options.facts[this.index], size, problem.kinds);
+    return { size, cost, usual: finite(usualValue), best: finite(value) };
+  }
+
   /** On paper nothing may be pending: the search is done at once. */
   complete() {
-    if (this.design || !this.panel.kinds().length) return;
+    const { cells } = this.data.meta;
+    if (!this.panel.kinds().length) return;
+    if (this.rows.length === cells.length) return this.draw(); // it may have been folded
     this.run++;
-    this.design = finished(designOf(this.data, this.problem));
+    const solve = (problem) => finished(designOf(this.data, problem));
+    this.design ??= solve(this.problem);
+    if (Number.isFinite(this.design.value))
+      this.rows = cells.map(({ size }) =>
+        this.bought(size, solve({ ...this.problem, cell: size })),
+      );
     this.conclude();
     this.finish();
   }
