@@ -351,22 +351,25 @@ def test_every_public_name_is_called_or_said_why_not():
     assert public - called == set(listed)
 
 
+def call_with(function, value):
+    """A value is taken, or refused in words."""
+    with refusal(value, also=(NoEquilibrium,)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        function(value)
+
+
 @pytest.mark.parametrize("name", LONGER)
 @inputs(20)
 @given(value=st.one_of(numbers, junk))
 def test_any_value_of_what_takes_longer(name, value):
-    with refusal(value, also=(NoEquilibrium,)), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        LONGER[name](value)
+    call_with(LONGER[name], value)
 
 
 @pytest.mark.parametrize("name", CALLS)
 @inputs(70)
 @given(value=st.one_of(numbers, junk))
 def test_any_value(name, value):
-    with refusal(value, also=(NoEquilibrium,)), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        CALLS[name](value)
+    call_with(CALLS[name], value)
 
 
 @pytest.mark.parametrize("potential", POTENTIALS, ids=lambda p: type(p).__name__)

@@ -29,10 +29,14 @@ def canonical(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def pins(text):
+    """(name, version) of lines name==version, without extras, markers and comments."""
+    return re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;]+)", text, re.M)
+
+
 def pinned(text):
-    """{canonical name: version} of lines name==version, without extras, markers and comments."""
-    found = re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;]+)", text, re.M)
-    return {canonical(name): version for name, version in found}
+    """{canonical name: version} of the same lines."""
+    return {canonical(name): version for name, version in pins(text)}
 
 
 def resolve(requirements=ROOT / "requirements.txt"):

@@ -16,6 +16,7 @@ import platform
 import re
 from pathlib import Path
 
+import lock
 import nbformat
 import quiz
 import vendor
@@ -36,10 +37,10 @@ EXERCISE = re.compile(
 )  # with its options
 # the record is plain text
 SIGNS = {r"\^3\b": "³", r"\bus\b": "µs", r"(?<=\d) A\b": " Å", r"(?<=\b\d)(?=\d{3} atoms)": ","}
-HEAD = ("chapter", "executed (UTC)", "seconds", "cells", "outputs compared", "assertions") + (
-    "exercises",
+HEAD = (
+    "chapter", "executed (UTC)", "seconds", "cells", "outputs compared", "assertions", "exercises",
     "questions",
-)
+)  # fmt: skip
 
 
 class ExplorerLink(SphinxRole):
@@ -150,13 +151,7 @@ class BuildStatus(FromMarkdown):
             + " |"
             for title, execution, c in status(self.env.mystnb_config.execution_cache_path)
         ]
-        return "\n".join([f"| {' | '.join(HEAD)} |", "|:---|" + 7 * "---:|", *rows])
-
-
-def pins():
-    """(package, version) of every line of requirements.txt, without extras: `dask[distributed]`."""
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    return re.findall(r"^([\w.-]+)(?:\[[\w,.-]+\])?==([^\s;]+)", text, re.M)
+        return "\n".join([f"| {' | '.join(HEAD)} |", "|:---|" + (len(HEAD) - 1) * "---:|", *rows])
 
 
 class Versions(FromMarkdown):
@@ -164,7 +159,7 @@ class Versions(FromMarkdown):
 
     def markdown(self):
         rows = [f"| Python | | {platform.python_version()} |"]
-        for name, pinned in pins():
+        for name, pinned in lock.pins((ROOT / "requirements.txt").read_text(encoding="utf-8")):
             try:
                 used = importlib.metadata.version(name)
             except importlib.metadata.PackageNotFoundError:

@@ -9,7 +9,7 @@ import json
 import os
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -215,8 +215,7 @@ class CachedCalculator(Calculator):
             self._inner = self._inner()
         found, missing = answers(self._inner, wanted, self.atoms)
         results, lacks = results | found, lacks | missing
-        if all(np.isfinite(v).all() for v in results.values()):  # what is not finite is not kept
-            self.store.add(self.fingerprint, self.atoms, results, tuple(lacks))
+        keep(self.store, self.fingerprint, self.atoms, results, lacks)
         return results, lacks
 
     def _count(self, computed):
@@ -226,6 +225,14 @@ class CachedCalculator(Calculator):
             self._bar.set_postfix_str(
                 f"{self.asked - self.computed} known, {len(self.atoms)} atoms", refresh=False
             )
+
+
+def keep(
+    store: LabelStore, calculator: str, atoms: Atoms, results: dict, lacks: Collection[str]
+) -> None:
+    """Put what a calculator said into the store; what is not finite is not kept."""
+    if all(np.isfinite(v).all() for v in results.values()):
+        store.add(calculator, atoms, results, tuple(lacks))
 
 
 def answers(calculator: Calculator, wanted: Sequence[str], atoms: Atoms) -> tuple[dict, set[str]]:

@@ -17,14 +17,15 @@ from copy import copy
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 from ..failures import CalculatorFailed, WorkerDied
 from ..potentials.calculator_model import CalculatorModel
-from .labels import CachedCalculator, LabelStore, answers, structure_key
+from .labels import CachedCalculator, LabelStore, answers, keep, structure_key
 
+#: The label of a structure that no calculator was asked about.
+NOTHING: dict = {"results": {}, "lacks": ()}
 #: Seconds between looks at what has finished.
 PATIENCE = 0.02
 #: A calculator is not made for several threads: a worker of several computes one label.
@@ -98,7 +99,7 @@ class SpreadCalculator(CachedCalculator):
         """Have several structures computed at once, each in the store when this returns."""
         unknown = []
         for atoms in structures:
-            label = self.workers.known(structure_key(atoms)) or {"results": {}, "lacks": ()}
+            label = self.workers.known(structure_key(atoms)) or NOTHING
             if any(p not in label["results"] and p not in label["lacks"] for p in properties):
                 unknown.append(atoms)
         self.workers.labels(unknown, list(properties))
@@ -215,10 +216,9 @@ class _Workers:
                 self._keep(atoms, results, lacks)
 
     def _keep(self, atoms, results, lacks):
-        known = self.known(structure_key(atoms)) or {"results": {}, "lacks": ()}
-        results = known["results"] | results
-        if all(np.isfinite(v).all() for v in results.values()):  # what is not finite is not kept
-            self.store.add(self.fingerprint, atoms, results, (*{*known["lacks"], *lacks},))
+        known = self.known(structure_key(atoms)) or NOTHING
+        results, lacks = known["results"] | results, {*known["lacks"], *lacks}
+        keep(self.store, self.fingerprint, atoms, results, lacks)
 
     def _give_up(self):
         """What has not started need not start; what runs is waited for where it can be."""

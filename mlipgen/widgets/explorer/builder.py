@@ -82,6 +82,8 @@ def explorer_data(
     ExplorerData, with `.relax` set, so that an explorer with a kernel can relax for real
     """
     say = progress or (lambda text: None)
+    if seeds is None:
+        seeds = 2 if grid is None else 0
     if isinstance(study, Study):
         prepare = lru_cache(study.prepare)  # reading the cache must not cost a preparation
     else:
@@ -162,8 +164,8 @@ def explorer_data(
     for s in settings:
         say(f"relaxing {'+'.join(s.weights)}, cell {s.cell}, degree {s.degree}")
         meta["measured"].append({**vars(s), **data.relax(data, s)})
-    more = (2 if grid is None else 0) if seeds is None else seeds
-    for found in rattled_again(prepared, settings, range(study.seed + 1, study.seed + 1 + more)):
+    others = range(study.seed + 1, study.seed + 1 + seeds)
+    for found in rattled_again(prepared, settings, others):
         say("relaxing fits to other rattles")
         for point, m in zip(meta["measured"], found):
             own = [None, None] if m.du is None else [m.geometry, m.energy]

@@ -38,17 +38,23 @@ def fit_setting(prepared, setting):
     prepared : Prepared     of the study behind the page
     setting : Setting
     """
+    return model_of(_to_fit(prepared, [setting]), setting, prepared)
+
+
+def _to_fit(prepared, settings):
+    """The part of an explorer's data that fits at these settings need."""
     basis, degrees = prepared.basis, prepared.study.degrees
-    order = nested_order(basis, degrees)
+    order, cells = nested_order(basis, degrees), sorted({s.cell for s in settings})
+    kinds = dict.fromkeys(("E", "F", *(FORCES[s.forces] for s in settings)))
     arrays = {"prior": basis.prior[order]}
-    training_blocks(prepared, order, arrays, {}, ("E", "F", FORCES[setting.forces]), [setting.cell])
+    training_blocks(prepared, order, arrays, {}, tuple(kinds), cells)
     meta = {
         "order": order.tolist(),
         "degrees": list(degrees),
         "counts": [len(basis.subset(d)) for d in degrees],
-        "cells": [{"size": setting.cell}],
+        "cells": [{"size": n} for n in cells],
     }
-    return model_of(ExplorerData(meta, arrays), setting, prepared)
+    return ExplorerData(meta, arrays)
 
 
 def rattled_again(prepared, settings, seeds) -> Iterator[list[Measurement]]:
@@ -60,19 +66,8 @@ def rattled_again(prepared, settings, seeds) -> Iterator[list[Measurement]]:
     settings : list of Setting
     seeds : iterable of int
     """
-    order = nested_order(prepared.basis, prepared.study.degrees)
-    kinds = ("E", "F", *{FORCES[s.forces] for s in settings} - {"F"})
-    cells = sorted({s.cell for s in settings})
-    meta = {
-        "order": order.tolist(),
-        "degrees": list(prepared.study.degrees),
-        "counts": [len(prepared.basis.subset(d)) for d in prepared.study.degrees],
-        "cells": [{"size": n} for n in cells],
-    }
     for seed in seeds:
         other = copy(prepared)
         other.study = replace(prepared.study, seed=seed)
-        arrays = {"prior": prepared.basis.prior[order]}
-        training_blocks(other, order, arrays, {}, kinds, cells)
-        data = ExplorerData(meta, arrays)
+        data = _to_fit(other, settings)
         yield [measure(model_of(data, s, prepared), prepared.reference) for s in settings]

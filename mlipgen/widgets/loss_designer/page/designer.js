@@ -159,9 +159,14 @@ class DesignerView {
     if (run === this.run) this.finish();
   }
 
+  /** Under which the design of a problem is kept. */
+  keyOf(data, problem) {
+    return JSON.stringify([this.sets.indexOf(data), problem]);
+  }
+
   /** The design of a problem: kept from before, or searched. */
   async designed(run, data, problem, progress) {
-    const key = JSON.stringify([this.sets.indexOf(data), problem]);
+    const key = this.keyOf(data, problem);
     if (!this.found.has(key)) {
       const design = await inSlices(designOf(data, problem), () => run === this.run, progress);
       if (!design) return null;
@@ -194,7 +199,11 @@ class DesignerView {
     if (!this.panel.kinds().length) return;
     if (this.rows.length === cells.length) return this.draw(); // it may have been folded
     this.run++;
-    const solve = (problem) => finished(designOf(this.data, problem));
+    const solve = (problem) => {
+      const key = this.keyOf(this.data, problem);
+      if (!this.found.has(key)) this.found.set(key, finished(designOf(this.data, problem)));
+      return this.found.get(key);
+    };
     this.design ??= solve(this.problem);
     if (Number.isFinite(this.design.value))
       this.rows = cells.map(({ size }) =>
