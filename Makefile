@@ -2,6 +2,7 @@
 # make test     lint, unit tests, chapters, pages        make refresh   execute the chapters in place (stored outputs)
 # make check    lint, types, spelling, quick unit tests
 # make lock     pins of all that requirements.txt brings make newest    quick tests with the newest versions allowed
+# make fuzz     fuzz tests on inputs that differ each time
 # make assignments   notebooks for students and for the instructor, in _build/assignments
 # make clean    remove everything that was built, the virtual environment included
 # Each starts by setting up .venv (once: about two minutes, 1 GB).
@@ -14,10 +15,10 @@ EXTRAS := book,cluster,assess,course,test
 CHAPTERS = $(sort $(wildcard book/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Two processes run side by side here, one thread each: more threads than cores fight, at ten times the processor time.
-book test check newest refresh: export NUMBA_NUM_THREADS = 1
-book test check newest refresh: export OPENBLAS_NUM_THREADS = 1
+book test check fuzz newest refresh: export NUMBA_NUM_THREADS = 1
+book test check fuzz newest refresh: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test lint check live refresh assignments clean setup javascript lock newest
+.PHONY: help book test lint check fuzz live refresh assignments clean setup javascript lock newest
 
 help:
 	@sed -n '1,7s/^# //p' Makefile
@@ -47,6 +48,9 @@ lint: $(STAMP)
 check: lint
 	@echo "Quick unit tests (with the above under two minutes) ..."
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not browser and not slow"
+
+fuzz: $(STAMP)
+	FUZZ=fresh $(BIN)/python -m pytest -q -n 2 tests/test_fuzz_library.py tests/test_fuzz_command_line.py
 
 book: javascript
 	@$(BIN)/python book/_tools/build.py

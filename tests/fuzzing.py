@@ -1,6 +1,7 @@
 """What fuzz tests share: values that no function was made for, and what may come of them."""
 
 import contextlib
+import os
 
 import numpy as np
 from hypothesis import HealthCheck, settings
@@ -15,10 +16,10 @@ providers._get_local_constants = lambda: providers._local_constants
 
 
 def inputs(count):
-    """The same `count` inputs each time."""
+    """The same `count` inputs each time; with FUZZ=fresh (`make fuzz`) new ones."""
     return settings(
         max_examples=count,
-        derandomize=True,
+        derandomize=os.environ.get("FUZZ") != "fresh",
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -14,7 +14,11 @@ def thickness(cell: np.ndarray) -> np.ndarray:
         inverse = np.linalg.inv(cell)
     except np.linalg.LinAlgError:
         raise ValueError(f"the cell {cell.tolist()} A is flat: it has no volume") from None
-    return 1.0 / np.linalg.norm(inverse, axis=0)
+    with np.errstate(over="ignore", divide="ignore"):
+        distances = 1.0 / np.linalg.norm(inverse, axis=0)
+    if not (np.isfinite(distances) & (distances > 0)).all():
+        raise ValueError(f"the cell {cell.tolist()} A: its faces are {distances} A apart")
+    return distances
 
 
 def require_thickness(

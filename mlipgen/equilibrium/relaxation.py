@@ -111,10 +111,9 @@ def relax(
     -----
     SaddleWarning       on a saddle point, with saddle="warn"
     """
-    if not 0 < tolerance < np.inf:
-        raise ValueError(
-            f"tolerance = {tolerance}: give a positive largest force in eV/A, e.g. 1e-8"
-        )
+    fix = "the largest force in eV/A, e.g. 1e-8"
+    if (tolerance := require_number("tolerance", tolerance, 0, np.inf, fix)) == 0:
+        raise ValueError(f"tolerance = 0: give a positive number, {fix}")
     most = require_whole("max_evaluations", max_evaluations, 1, 10**9, "of the forces")
     memory = require_whole("memory", memory, 0, 1000, "12 steps are remembered by default")
     max_step = require_number("max_step", max_step, 1e-6, 10.0, "in angstrom")

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..crystals import minimum_image
+from ..failures import require_number
 
 
 def match_labels(
@@ -21,6 +22,7 @@ def match_labels(
             f"positions of shape {np.shape(positions)}, reference of {np.shape(reference)}: give "
             "as many atoms (n, d) of both"
         )
+    limit = require_number("limit", limit, 0, np.inf)
     label = np.arange(len(reference))
 
     def gap(atoms, places):
