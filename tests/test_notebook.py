@@ -138,7 +138,7 @@ def test_a_figure_takes_every_colour_from_the_page(shown):
         "a colour that dark mode cannot change"
     )
     used = set(re.findall(r"var\((--fig-[\w]+)", markup))
-    sheet = CSS.read_text()
+    sheet = CSS.read_text(encoding="utf-8")
     light, dark = (
         re.search(rule, sheet)[0]
         for rule in (r"html \{ --fig[^}]*\}", r'html\[data-theme="dark"\] \{ --fig[^}]*\}')
@@ -181,7 +181,14 @@ def test_the_text_of_a_figure_is_text_in_the_font_of_the_page(shown):
     assert set(map(float, re.findall(r"font-size: ([\d.]+)px", markup))) <= {12.0, 13.0}
     assert "number 1 &lt; 6</li>" in markup
     ticks = re.findall(r">([^<>]+)</text>", markup)
-    assert {"0.001", "0.1", "10"} <= set(ticks)
+    assert {"10⁻³", "10⁻¹", "10"} <= set(ticks)
+
+
+def test_an_axis_of_small_numbers_counts_in_powers_throughout(shown):
+    with notebook.figure(ALT) as ax:
+        ax.loglog([10, 100, 1000], [1e-4, 0.1, 1.0])
+    ticks = re.findall(r">([^<>]+)</text>", shown[0]._repr_html_())
+    assert {"10⁻⁴", "10⁻³", "10⁻²", "1", "10", "100"} <= set(ticks) and "0.01" not in ticks
 
 
 def test_shared_axes_and_failures(shown):
@@ -250,7 +257,7 @@ def palette(theme):
         "light": r"html \{ (--fig[^}]*)\}",
         "dark": r'html\[data-theme="dark"\] \{ (--fig[^}]*)\}',
     }[theme]
-    pairs = re.findall(r"--fig-(\w+): (#\w+)", re.search(rule, CSS.read_text())[1])
+    pairs = re.findall(r"--fig-(\w+): (#\w+)", re.search(rule, CSS.read_text(encoding="utf-8"))[1])
     full = {name: c if len(c) == 7 else "#" + "".join(2 * x for x in c[1:]) for name, c in pairs}
     return {
         name: np.array([int(c[k : k + 2], 16) for k in (1, 3, 5)]) / 255 for name, c in full.items()

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from .prose import number
+from .prose import number, power_of_ten
 from .style import PANEL, VARIABLES, style
 
 
@@ -106,7 +106,9 @@ def _wider(ax: Any, direction: str, low: float, high: float) -> tuple[float, flo
 
 
 def _plain_ticks(ax: Any) -> None:
-    """Logarithmic axes count 0.01, 0.1, 1, 10; with few of these on them also 2 and 5."""
+    """Logarithmic axes count 0.01, 0.1, 1, 10; with few of these on them also 2 and 5; those that
+    leave 0.001 to 10,000 count 10⁻⁴, 10⁻³, 10⁻².
+    """
     from matplotlib import ticker
 
     for axis in (ax.xaxis, ax.yaxis):
@@ -115,8 +117,19 @@ def _plain_ticks(ax: Any) -> None:
             decades = math.floor(math.log10(high)) - math.ceil(math.log10(low)) + 1
             subs = (1, 2, 5) if decades < 2 or math.log10(high / low) < 1.5 else (1,)
             axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=7))
-            axis.set_major_formatter(ticker.FuncFormatter(lambda x, _: number(x)))
+            plain = low > 9e-4 and high < 2e4 or len(subs) > 1
+            axis.set_major_formatter(ticker.FuncFormatter(_number_tick if plain else _power_tick))
             axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _number_tick(x: float, _: int | None = None) -> str:
+    """0.01 as 0.01"""
+    return number(x)
+
+
+def _power_tick(x: float, _: int | None = None) -> str:
+    """0.01 as 10⁻²"""
+    return power_of_ten(round(math.log10(x)))
 
 
 def _keys(axes: list[Any], salt: str) -> list[tuple[str, str]]:

@@ -30,9 +30,14 @@ def number(x: Any, digits: int = 3, zeros: bool = False) -> str:
         return (text if zeros or not x else _stripped(text)).replace("-", "−")
     mantissa, exponent = f"{x:.{digits - 1}e}".split("e")
     mantissa = mantissa if zeros else _stripped(mantissa)
-    power = "10" + str(int(exponent)).translate(_RAISED)
+    power = power_of_ten(int(exponent))
     text = {"1": power, "-1": "-" + power}.get(mantissa, f"{mantissa} × {power}")
     return text.replace("-", "−")
+
+
+def power_of_ten(exponent: int) -> str:
+    """1, 10, and from there 10² and 10⁻¹."""
+    return {0: "1", 1: "10"}.get(exponent, "10" + str(exponent).translate(_RAISED))
 
 
 def _stripped(text: str) -> str:
