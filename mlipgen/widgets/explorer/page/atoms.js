@@ -72,8 +72,8 @@ class Atoms {
     const moved = magnified
       ? positions.map((x, i) => x + magnified * u[i])
       : Float64Array.from(positions);
-    this.view.show({ moved, errors: this.errors, range });
     this.describe({ ok, relaxed: Boolean(truth?.u), magnified, range, cell: setting.cell });
+    this.view.show({ moved, errors: this.errors, range }); // last, because it asks for colours
   }
 
   /** The linear estimate where the page has it, nan elsewhere. */
@@ -103,14 +103,16 @@ class Atoms {
     const [from, to] = range.map((x) => Math.round(Math.log10(x)));
     const labels = Array.from({ length: to - from + 1 }, (_, i) => decade(from + i));
     labels[labels.length - 1] += " Å";
-    this.ticks.replaceChildren(...labels.map((text) => h("span", {}, text)));
+    if (this.ticks.shown !== labels.join())
+      this.ticks.replaceChildren(...labels.map((text) => h("span", {}, text)));
+    this.ticks.shown = labels.join();
     this.pointAt(null);
   }
 
   /** What the pointer is on, under the colour scale. */
   pointAt(atom) {
     if (atom === null) {
-      this.hint.textContent = `${this.frame} Drag or use the arrow keys to turn.`;
+      setText(this.hint, `${this.frame} Drag or use the arrow keys to turn.`);
       return;
     }
     const position = this.data.atoms.positions.slice(3 * atom, 3 * atom + 3);

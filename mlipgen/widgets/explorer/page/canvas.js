@@ -99,7 +99,7 @@ class AtomView {
   draw() {
     const { canvas, moved } = this;
     if (!moved) return;
-    const size = canvas.clientWidth || 240;
+    const size = innerWidth(canvas) || 240;
     const ratio = window.devicePixelRatio || 1;
     if (canvas.width !== Math.round(size * ratio))
       canvas.width = canvas.height = Math.round(size * ratio);

@@ -9,7 +9,7 @@
  *         slopes: [{x, y, exponent, to, label}], floors: [{y, label}], current: x, message }
  */
 function drawChart(svg, spec) {
-  const width = Math.max(260, svg.parentNode.clientWidth || 460);
+  const width = Math.max(260, innerWidth(svg.parentNode) || 460);
   const height = Math.round(Math.min(320, Math.max(190, width * 0.58)));
   const m = { left: 52, right: 14, top: 26, bottom: 42 };
   svg.replaceChildren();

@@ -67,7 +67,7 @@ class Comparison {
     const unit = energy ? "eV" : "Å";
     const out = { points: [], marks: [], lost: [], bands: [] };
     for (const { value: x, setting } of ticks) {
-      const r = x === at ? result : predictDefect(data, fitTheta(data, setting));
+      const r = x === at ? result : predicted(data, setting);
       const y = energy ? Math.abs(r.energy) : r.geometry;
       const title = `predicted ${formatNumber(y)} ${unit}`;
       out.points.push({ x, y: r.applies ? y : null, title });

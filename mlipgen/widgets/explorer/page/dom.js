@@ -62,6 +62,27 @@ function widgetSection(el, name, testid, label) {
   return root;
 }
 
+const widths = new WeakMap();
+const watched = new ResizeObserver((entries) => {
+  for (const { target } of entries) widths.set(target, target.clientWidth);
+});
+
+/** The inner width of an element.  It is asked for once: in the midst of drawing the browser would
+ * have to lay out all that was drawn so far.
+ */
+function innerWidth(node) {
+  if (!widths.get(node)) {
+    widths.set(node, node.clientWidth);
+    watched.observe(node);
+  }
+  return widths.get(node);
+}
+
+/** Write a text where it is another one. */
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** Draw again for each other width; the observer that has to be disconnected in the end. */
 function onWidth(root, draw) {
   let width;

@@ -27,6 +27,9 @@ function figure(caption) {
 }
 
 function showLegend(list, entries) {
+  const key = JSON.stringify(entries);
+  if (list.shown === key) return;
+  list.shown = key;
   const items = entries.map(([shape, text]) => {
     const item = h("li");
     item.innerHTML = `<svg width="22" height="12" aria-hidden="true">${LEGEND[shape]}</svg>`;

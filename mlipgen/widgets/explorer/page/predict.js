@@ -144,9 +144,17 @@ function fitErrors(data, setting, theta) {
   return errors;
 }
 
+/** The coefficients of a setting and what they mean for the defect; kept for the next picture. */
+function predicted(data, setting) {
+  return data.kept.predictions.get(JSON.stringify(setting), () => {
+    const theta = fitTheta(data, setting);
+    return { theta, ...predictDefect(data, theta) };
+  });
+}
+
 function solve(data, setting) {
-  const theta = fitTheta(data, setting);
-  return { theta, ...predictDefect(data, theta), errors: fitErrors(data, setting, theta) };
+  const found = predicted(data, setting);
+  return { ...found, errors: fitErrors(data, setting, found.theta) };
 }
 
 /** Predicted displacement errors (n, 3) of the atoms nearest the defect, A. */

@@ -49,7 +49,7 @@ class Results {
 
   put(node, value, text) {
     node.dataset.value = value === null ? "" : String(value);
-    node.textContent = text;
+    setText(node, text);
     node.classList.toggle("mx-none", value === null);
   }
 
@@ -63,12 +63,15 @@ class Results {
     const newton = may && truth?.newton?.kind === "ok" ? truth.newton : null;
     for (const key of ["geometry", "energy"])
       this.showLines(key, { meta, result, linear, newton, measured, truth });
-    this.out.geometry.note.textContent = this.geometryNote(meta, linear, newton, measured);
+    setText(this.out.geometry.note, this.geometryNote(meta, linear, newton, measured));
     const relaxation = (newton ?? linear)?.relaxation;
-    this.out.energy.note.textContent =
-      relaxation === undefined ? "" : `of which relaxation ${formatNumber(relaxation)}\u00a0eV`;
-    this.rows.replaceChildren(...meta.errors.map((e) => this.row(e, setting, result)));
-    this.print.textContent = this.caption(meta, setting);
+    setText(
+      this.out.energy.note,
+      relaxation === undefined ? "" : `of which relaxation ${formatNumber(relaxation)}\u00a0eV`,
+    );
+    this.connect(meta);
+    for (const row of this.kinds) this.showRow(row, setting, result);
+    setText(this.print, this.caption(meta, setting));
   }
 
   showVerdict({ state, head, reason }, result) {
@@ -88,7 +91,7 @@ class Results {
     const { predicted, newton, measured: found } = this.out[key];
     const itself = Boolean(meta.relax) && !truth?.failed;
     const write = (x) => `${formatNumber(x)}\u202f${UNITS[key]}`;
-    const name = (line, text) => (line.term.lastChild.textContent = text);
+    const name = (line, text) => setText(line.term.lastChild, text);
     name(predicted, itself ? "linear" : "predicted");
     const first = linear === null ? null : linear[key];
     this.put(predicted.value, first, first === null ? "does not apply" : write(first));
@@ -123,18 +126,20 @@ class Results {
     return [size, ...words].filter((s) => s).join("; ");
   }
 
+  /** A row for each kind of observation of a data set. */
+  connect(meta) {
+    if (this.meta === meta) return;
+    this.meta = meta;
+    this.kinds = meta.errors.map((e) => this.row(e));
+    this.rows.replaceChildren(...this.kinds.map(({ node }) => node));
+  }
+
   /** One kind of observation: its error on the training data and on data held out. */
-  row(e, setting, result) {
-    const forces = Object.values(FORCES).includes(e.block);
-    const used = setting.weights[forces ? "F" : e.block] > 0;
-    const cells = ["train", "held"].map((role) => {
-      const value = result === null ? null : result.errors[e.id][role];
-      const id = role === "train" ? `fit-error-${e.id}` : `held-out-error-${e.id}`;
-      const td = h("td", { "data-testid": id });
-      this.put(td, value, value === null ? "–" : formatNumber(value));
-      if (value !== null) td.append(h("small", {}, ` ${e.unit}`));
-      return td;
-    });
+  row(e) {
+    const cells = {
+      train: h("td", { "data-testid": `fit-error-${e.id}` }),
+      held: h("td", { "data-testid": `held-out-error-${e.id}` }),
+    };
     const [symbol, index] = e.symbol.split("_");
     const head = h(
       "th",
@@ -142,7 +147,18 @@ class Results {
       `${e.label} `,
       h("small", { class: "mx-symbol" }, symbol, h("sub", {}, index ?? "")),
     );
-    return h("tr", { "data-used": used ? "yes" : "no" }, head, ...cells);
+    return { e, cells, node: h("tr", {}, head, cells.train, cells.held) };
+  }
+
+  showRow({ e, cells, node }, setting, result) {
+    const forces = Object.values(FORCES).includes(e.block);
+    node.dataset.used = setting.weights[forces ? "F" : e.block] > 0 ? "yes" : "no";
+    for (const [role, td] of Object.entries(cells)) {
+      const value = result === null ? null : result.errors[e.id][role];
+      if (td.firstChild && td.dataset.value === String(value ?? "")) continue;
+      this.put(td, value, value === null ? "–" : formatNumber(value));
+      if (value !== null) td.append(h("small", {}, ` ${e.unit}`));
+    }
   }
 
   /** Read aloud once the reader has stopped and the numbers have settled. */

@@ -5,78 +5,132 @@
 // Each block arrives as the R-factor of [A_b y_b xi_b]; columns are sorted by basis degree, so a
 // smaller basis is a prefix and needs only the leading rows of every factor.
 
-/** A K x (K+1) triangle with its right-hand side in the last column, by rows. */
+/** What was asked for last, up to a number of things. */
+class Recent {
+  constructor(most) {
+    Object.assign(this, { most, kept: new Map() });
+  }
+
+  get(key, make) {
+    const value = this.kept.get(key) ?? make();
+    this.kept.delete(key);
+    this.kept.set(key, value);
+    if (this.kept.size > this.most) this.kept.delete(this.kept.keys().next().value);
+    return value;
+  }
+}
+
+/** A K x (K+2) triangle by rows, with its right-hand sides, of y and of xi, in the last columns. */
 function priorTriangle(prior, ridge, K) {
-  const R = new Float64Array(K * (K + 1));
-  for (let k = 0; k < K; k++) R[k * (K + 1) + k] = ridge * prior[k];
+  const R = new Float64Array(K * (K + 2));
+  for (let k = 0; k < K; k++) R[k * (K + 2) + k] = ridge * prior[k];
   return R;
 }
 
-/** Householder QR of [R; w * block], R overwritten; only the block's leading trapezoid is read. */
-function mergeBlock(R, K, block, weight, sigma) {
-  const [rows, n] = block.shape,
-    a = block.data;
-  const r = Math.min(rows, K),
-    W = K + 1;
-  const T = new Float64Array(r * W); // columns contiguous
-  for (let j = 0; j < K; j++) {
-    const from = columnStart(rows, j),
-      m = Math.min(j + 1, r);
-    for (let i = 0; i < m; i++) T[j * r + i] = weight * a[from + i];
+/** The first r rows of w * block, columns contiguous: K of the basis, then y and xi. */
+function columnsOf(block, K, r, weight) {
+  const [rows, n] = block.shape;
+  const a = block.data;
+  const T = new Float64Array(r * (K + 2));
+  const put = (to, j, m) => {
+    const from = columnStart(rows, j);
+    for (let i = 0; i < m; i++) T[to * r + i] = weight * a[from + i];
+  };
+  for (let j = 0; j < K; j++) put(j, j, Math.min(j + 1, r));
+  put(K, n - 2, r);
+  put(K + 1, n - 1, r);
+  return T;
+}
+
+/**
+ * The Householder reflector of column k, whose head is R[k, k] and whose tail T[., k]: [head, beta].
+ * It has been applied to the columns up to `end`.
+ */
+function reflector(R, T, K, r, k, end) {
+  const W = K + 2;
+  const m = Math.min(k + 1, r);
+  const tail = k * r;
+  const row = k * W;
+  let square = 0;
+  for (let i = 0; i < m; i++) square += T[tail + i] * T[tail + i];
+  if (square === 0) return [0, 0];
+  const pivot = R[row + k];
+  const alpha = Math.sqrt(pivot * pivot + square);
+  const head = pivot >= 0 ? pivot + alpha : pivot - alpha;
+  const beta = 1 / (alpha * (alpha + Math.abs(pivot)));
+  R[row + k] = pivot >= 0 ? -alpha : alpha;
+  for (let j = k + 1; j < end; j++) {
+    const p = j * r;
+    let s = head * R[row + j];
+    for (let i = 0; i < m; i++) s += T[tail + i] * T[p + i];
+    s *= beta;
+    R[row + j] -= s * head;
+    for (let i = 0; i < m; i++) T[p + i] -= s * T[tail + i];
   }
-  const y = columnStart(rows, n - 2),
-    xi = columnStart(rows, n - 1);
-  for (let i = 0; i < r; i++) T[K * r + i] = weight * (a[y + i] + sigma * a[xi + i]);
-  for (let k = 0; k < K; k++) {
-    const m = Math.min(k + 1, r),
-      vk = k * r,
-      row = k * W;
-    let square = 0;
-    for (let i = 0; i < m; i++) square += T[vk + i] * T[vk + i];
-    if (square === 0) continue;
-    const pivot = R[row + k],
-      alpha = Math.sqrt(pivot * pivot + square);
-    const v0 = pivot >= 0 ? pivot + alpha : pivot - alpha;
-    const beta = 1 / (alpha * (alpha + Math.abs(pivot)));
-    R[row + k] = pivot >= 0 ? -alpha : alpha;
-    let j = k + 1;
-    for (; j + 1 < W; j += 2) {
-      // two columns at a time: one pass over the reflector
-      const p = j * r,
-        q = p + r;
-      let s = v0 * R[row + j],
-        t = v0 * R[row + j + 1];
+  return [head, beta];
+}
+
+/**
+ * Householder QR of [R; w * block], R overwritten; only the block's leading trapezoid is read.  Two
+ * reflectors meet two columns at a time, so that a number is read from memory once for both: half
+ * of the time went into that.
+ */
+function mergeBlock(R, K, block, weight) {
+  const W = K + 2;
+  const r = Math.min(block.shape[0], K);
+  const T = columnsOf(block, K, r, weight);
+  let k = K % 2;
+  if (k) reflector(R, T, K, r, 0, W); // then an even number is left
+  for (; k < K; k += 2) {
+    const [f, beta] = reflector(R, T, K, r, k, k + 2);
+    const [g, gamma] = reflector(R, T, K, r, k + 1, k + 2);
+    const m = Math.min(k + 2, r);
+    const v = k * r;
+    const w = v + r;
+    const row = k * W;
+    const next = row + W;
+    let both = 0;
+    for (let i = 0; i < m; i++) both += T[v + i] * T[w + i];
+    for (let j = k + 2; j < W; j += 2) {
+      const p = j * r;
+      const q = p + r;
+      let s = f * R[row + j];
+      let t = f * R[row + j + 1];
+      let x = g * R[next + j];
+      let y = g * R[next + j + 1];
       for (let i = 0; i < m; i++) {
-        const v = T[vk + i];
-        s += v * T[p + i];
-        t += v * T[q + i];
+        const vi = T[v + i];
+        const wi = T[w + i];
+        const a = T[p + i];
+        const b = T[q + i];
+        s += vi * a;
+        t += vi * b;
+        x += wi * a;
+        y += wi * b;
       }
       s *= beta;
       t *= beta;
-      R[row + j] -= s * v0;
-      R[row + j + 1] -= t * v0;
+      x = gamma * (x - both * s);
+      y = gamma * (y - both * t);
+      R[row + j] -= s * f;
+      R[row + j + 1] -= t * f;
+      R[next + j] -= x * g;
+      R[next + j + 1] -= y * g;
       for (let i = 0; i < m; i++) {
-        const v = T[vk + i];
-        T[p + i] -= s * v;
-        T[q + i] -= t * v;
+        const vi = T[v + i];
+        const wi = T[w + i];
+        T[p + i] -= s * vi + x * wi;
+        T[q + i] -= t * vi + y * wi;
       }
-    }
-    for (; j < W; j++) {
-      const p = j * r;
-      let s = v0 * R[row + j];
-      for (let i = 0; i < m; i++) s += T[vk + i] * T[p + i];
-      s *= beta;
-      R[row + j] -= s * v0;
-      for (let i = 0; i < m; i++) T[p + i] -= s * T[vk + i];
     }
   }
 }
 
-function backSubstitute(R, K) {
-  const theta = new Float64Array(K),
-    W = K + 1;
+function backSubstitute(R, K, sigma) {
+  const theta = new Float64Array(K);
+  const W = K + 2;
   for (let k = K - 1; k >= 0; k--) {
-    let s = R[k * W + K];
+    let s = R[k * W + K] + sigma * R[k * W + K + 1];
     for (let j = k + 1; j < K; j++) s -= R[k * W + j] * theta[j];
     theta[k] = s / R[k * W + k];
   }
@@ -88,10 +142,10 @@ function backSubstitute(R, K) {
  * equations, Björck 1987).  Where a small ridge meets large weights, orthogonal factorisation alone
  * keeps only six digits or so.
  */
-function refine(R, K, theta, terms, prior, ridge) {
-  const W = K + 1,
+function refine(R, K, theta, terms, sigma, prior, ridge) {
+  const W = K + 2,
     d = Float64Array.from(theta, (x, k) => -x * (ridge * prior[k]) ** 2);
-  for (const [block, weight, sigma] of terms) {
+  for (const [block, weight] of terms) {
     const residual = packedProduct(block, theta, [-1, -sigma]),
       rows = block.shape[0],
       a = block.data;
@@ -123,7 +177,7 @@ function blockKey(data, role, kind, cell) {
 /** How forces may be weighted, and the block of each way. */
 const FORCES = { uniform: "F", distance: "Fw", dual: "Fd" };
 
-/** Which training blocks a setting uses, with the squared-weight's root. */
+/** Which training blocks a setting uses, with the squared-weight's root; those of the crystal first. */
 function chosenBlocks(setting) {
   const chosen = [];
   for (const kind of ["V", "FC", "E", "F"]) {
@@ -134,29 +188,30 @@ function chosenBlocks(setting) {
 }
 
 /**
- * The fitted coefficients, from the configurations of one cell size or of several at once.  What
- * does not depend on the cell (prior, V, FC) is kept for the next fit.
+ * The triangle of the prior and some blocks, [[name, weight]], each merged into that of those before
+ * it.  The last ones are kept, the partial ones as well: where one weight moves, what comes before
+ * it is not merged again, and noise moves right-hand sides only.
  */
+function triangle(data, K, ridge, blocks) {
+  return data.kept.triangles.get(JSON.stringify([K, ridge, blocks]), () => {
+    if (!blocks.length) return priorTriangle(data.arrays.prior.data, ridge, K);
+    const [name, weight] = blocks.at(-1);
+    const R = triangle(data, K, ridge, blocks.slice(0, -1)).slice();
+    mergeBlock(R, K, data.arrays[name], weight);
+    return R;
+  });
+}
+
+/** The fitted coefficients, from the configurations of one cell size or of several at once. */
 function fitTheta(data, setting, cells = [setting.cell]) {
   const { meta, arrays } = data;
-  const K = meta.counts[meta.degrees.indexOf(setting.degree)];
   const { ridge, noise } = setting;
-  const ofCrystal = (kind) => kind === "V" || kind === "FC";
-  const chosen = chosenBlocks(setting).flatMap(([kind, weight]) => {
-    const wanted = ofCrystal(kind) ? cells.slice(0, 1) : cells;
-    const names = wanted.map((cell) => blockKey(data, "train", kind, cell));
-    return names.map((name) => ({ kind, weight, block: arrays[name] }));
+  const K = meta.counts[meta.degrees.indexOf(setting.degree)];
+  const blocks = chosenBlocks(setting).flatMap(([kind, weight]) => {
+    const names = cells.map((cell) => blockKey(data, "train", kind, cell));
+    return [...new Set(names)].map((name) => [name, weight]);
   });
-  const fixed = chosen.filter(({ kind }) => ofCrystal(kind));
-  const key = JSON.stringify([K, ridge, noise, fixed.map(({ kind, weight }) => [kind, weight])]);
-  if (data.cache.key !== key) {
-    const R = priorTriangle(arrays.prior.data, ridge, K);
-    for (const { block, weight } of fixed) mergeBlock(R, K, block, weight, noise);
-    data.cache = { key, R };
-  }
-  const R = data.cache.R.slice();
-  for (const { kind, block, weight } of chosen)
-    if (!ofCrystal(kind)) mergeBlock(R, K, block, weight, noise);
-  const terms = chosen.map(({ block, weight }) => [block, weight, noise]);
-  return refine(R, K, backSubstitute(R, K), terms, arrays.prior.data, ridge);
+  const R = triangle(data, K, ridge, blocks);
+  const terms = blocks.map(([name, weight]) => [arrays[name], weight]);
+  return refine(R, K, backSubstitute(R, K, noise), terms, noise, arrays.prior.data, ridge);
 }

@@ -20,7 +20,8 @@ async function unpackData(text) {
     const size = trapezoid ? packedLength(shape[0], shape[1]) : shape.reduce((a, b) => a * b, 1);
     arrays[name] = { data: floats.subarray(offset, offset + size), shape };
   }
-  return { meta, arrays, cache: {} };
+  const kept = { triangles: new Recent(24), predictions: new Recent(64) };
+  return { meta, arrays, kept };
 }
 
 /** All data sets of a widget, with a notice in its section meanwhile; null, and why, on failure. */

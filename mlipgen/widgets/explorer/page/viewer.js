@@ -170,8 +170,10 @@ class ViewerAtoms {
   }
 
   resize() {
-    const size = `${this.host.clientWidth}px`;
-    if (this.host.clientWidth) this.view.setSize(size, size);
+    const width = innerWidth(this.host);
+    if (!width || width === this.width) return;
+    this.width = width;
+    this.view.setSize(`${width}px`, `${width}px`);
   }
 
   dispose() {
