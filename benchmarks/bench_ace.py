@@ -215,6 +215,7 @@ def main():
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,
+                encoding="utf-8",
             )
             results["ace-jax"] = json.loads(run.stdout.splitlines()[-1])
     print(

@@ -45,7 +45,9 @@ def main():
     for threads in ("1", "2"):
         env = {**os.environ, "NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
         command = [sys.executable, __file__, "--measure"]
-        out = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+        out = subprocess.run(
+            command, env=env, check=True, capture_output=True, text=True, encoding="utf-8"
+        ).stdout
         runs.append(json.loads(out))
     one, two = runs
     for what in one:

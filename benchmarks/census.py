@@ -40,7 +40,7 @@ def write(rows, seeds):
     text = json.dumps(head)[:-1] + ', "rows": [\n' + ",\n".join(lines) + "\n]}\n"
     json.loads(text)
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(text)
+    TARGET.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

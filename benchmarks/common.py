@@ -88,6 +88,7 @@ def run_lammps(task, potential, positions, cell, minimiser="cg", **data):
             capture_output=True,
             text=True,
             env=dict(os.environ, LD_LIBRARY_PATH=library, OMP_NUM_THREADS="1"),
+            encoding="utf-8",
         )
         if run.returncode:
             raise RuntimeError(run.stdout + run.stderr)

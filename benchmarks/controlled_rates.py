@@ -110,7 +110,7 @@ def run(name, done, save, points=5):
 
 
 def stored():
-    return json.loads(TARGET.read_text()) if TARGET.exists() else {}
+    return json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
 
 
 if __name__ == "__main__":
@@ -120,6 +120,6 @@ if __name__ == "__main__":
             name,
             stored().get(name, {}),
             lambda system: TARGET.write_text(
-                json.dumps(stored() | {name: system}, indent=1) + "\n"
+                json.dumps(stored() | {name: system}, indent=1) + "\n", encoding="utf-8"
             ),
         )

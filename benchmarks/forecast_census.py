@@ -45,7 +45,7 @@ def named(settings):
 
 def recorded():
     """The record's rows by the settings of their study; the rows of each stand together."""
-    record = json.loads(TARGET.read_text())
+    record = json.loads(TARGET.read_text(encoding="utf-8"))
     groups = groupby(record["rows"], lambda row: (row["crystal"], row["defect"]))
     parts = zip(record["studies"], groups, strict=True)
     return {named(settings): list(rows) for settings, (_, rows) in parts}

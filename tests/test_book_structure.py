@@ -24,7 +24,7 @@ def chapters(test):
 
 def listed():
     """Files named in the table of contents, without endings."""
-    toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 
     def walk(node):
         if isinstance(node, dict):
@@ -237,7 +237,11 @@ def test_carries_a_widget_or_figure(path):
 
 @chapters
 def test_references_are_known(path):
-    known = set(re.findall(r"^@\w+\{([^,\s]+),", (BOOK / "references.bib").read_text(), re.M))
+    known = set(
+        re.findall(
+            r"^@\w+\{([^,\s]+),", (BOOK / "references.bib").read_text(encoding="utf-8"), re.M
+        )
+    )
     cited = {
         key.strip()
         for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", prose(read(path)))
@@ -248,7 +252,7 @@ def test_references_are_known(path):
 
 @chapters
 def test_no_traces_of_the_machine(path):
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     for trace in ("/home/", "/root/", "/tmp/", "Traceback"):
         assert trace not in text, f"{path.name} contains {trace!r}"
 
@@ -265,7 +269,12 @@ def test_spelling(tmp_path):
         text = formula.sub(" ", prose(nb)) + "\n" + "\n".join(comments)
         (tmp_path / f"{path.stem}.txt").write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "codespell_lib", "--toml", ROOT / "pyproject.toml", tmp_path]
-    found = subprocess.run(command, capture_output=True, text=True)
+    found = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert not found.stdout and found.returncode == 0, found.stdout + found.stderr
     (tmp_path / "wrong.txt").write_text("the".replace("th", "ht"), encoding="utf-8")
-    assert subprocess.run(command, capture_output=True, text=True).stdout.count("==>") == 1
+    assert (
+        subprocess.run(command, capture_output=True, text=True, encoding="utf-8").stdout.count(
+            "==>"
+        )
+        == 1
+    )

@@ -383,17 +383,19 @@ def test_phonopy_files_of_another_crystal_are_refused(tmp_path):
         read_phonopy(tmp_path, Crystal("W", "bcc", 1.01 * crystal.a))
     with pytest.raises(ValueError, match="holds W; the crystal is of Mo"):
         read_phonopy(tmp_path, Crystal("Mo", "bcc", crystal.a))
-    text = (tmp_path / "phonopy.yaml").read_text()
-    (tmp_path / "atomic.yaml").write_text(text.replace('"eV/angstrom^2"', '"Ry/au^2"'))
+    text = (tmp_path / "phonopy.yaml").read_text(encoding="utf-8")
+    (tmp_path / "atomic.yaml").write_text(
+        text.replace('"eV/angstrom^2"', '"Ry/au^2"'), encoding="utf-8"
+    )
     with pytest.raises(ValueError, match="in Ry/au.2; convert it to eV/angstrom.2"):
         read_phonopy(tmp_path / "atomic.yaml", crystal)
-    (tmp_path / "other.yaml").write_text("a: 1")
+    (tmp_path / "other.yaml").write_text("a: 1", encoding="utf-8")
     with pytest.raises(ValueError, match="no entry 'supercell'"):
         read_phonopy(tmp_path / "other.yaml", crystal)
     bare = text[: text.index("force_constants:\n")]
-    (tmp_path / "bare.yaml").write_text(bare)
+    (tmp_path / "bare.yaml").write_text(bare, encoding="utf-8")
     with pytest.raises(ValueError, match="no force constants in the YAML file"):
         read_phonopy(tmp_path / "bare.yaml", crystal)
-    (tmp_path / "FORCE_CONSTANTS").write_text("2 2\n1 1\n1 2 3\n")
+    (tmp_path / "FORCE_CONSTANTS").write_text("2 2\n1 1\n1 2 3\n", encoding="utf-8")
     with pytest.raises(ValueError, match="take 44"):
         read_phonopy(tmp_path / "bare.yaml", crystal)

@@ -118,7 +118,9 @@ def test_the_rubric_adds_up():
 
 def test_the_citation_agrees_with_the_file_for_machines():
     cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    own, paper = re.findall(r"@\w+\{.*?^\}", (BOOK / "cite.md").read_text(), re.M | re.S)
+    own, paper = re.findall(
+        r"@\w+\{.*?^\}", (BOOK / "cite.md").read_text(encoding="utf-8"), re.M | re.S
+    )
     words = " ".join(re.search(r"title\s*= \{(.*?)\}", own, re.S)[1].split())
     assert words == cff["title"] and str(cff["version"]) in own and cff["repository-code"] in own
     reference = cff["references"][0]

@@ -150,7 +150,7 @@ def test_a_point_holds_the_forecast_and_the_rest(point):
 
 @pytest.fixture(scope="module")
 def recorded():
-    return json.loads(RECORD.read_text())
+    return json.loads(RECORD.read_text(encoding="utf-8"))
 
 
 def test_the_record_is_of_today_s_settings_and_complete(recorded):

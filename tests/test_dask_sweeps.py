@@ -155,7 +155,7 @@ class Mortal(SiteCalculator):
         if len(atoms) == 249 and self.marker and self.marker.exists():
             self.marker.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
-        with open(self.log, "a") as out:
+        with open(self.log, "a", encoding="utf-8") as out:
             out.write(f"{os.getpid()} {hash(atoms.positions.tobytes())}\n")
         super().calculate(atoms, properties, system_changes)
 
@@ -191,7 +191,8 @@ def test_labels_of_assess_are_computed_in_the_workers(client, tmp_path):
         reports.append(numbers(json.loads(found.to_json())))
     assert not marker.exists()
     computed = [
-        (tmp_path / f"{name}.txt").read_text().split("\n")[:-1] for name in ("serial", "spread")
+        (tmp_path / f"{name}.txt").read_text(encoding="utf-8").split("\n")[:-1]
+        for name in ("serial", "spread")
     ]
     ours, theirs = ({line.split()[0] for line in lines} for lines in computed)
     assert ours == {str(os.getpid())} and len(theirs) >= 2 and not ours & theirs

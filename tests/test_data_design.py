@@ -218,7 +218,7 @@ def test_only_the_grid_may_change_under_a_key():
 
 def test_the_record_has_todays_settings():
     path = Path(__file__).parents[1] / "book/data/data_contest.json"
-    stored = json.loads(path.read_text())
+    stored = json.loads(path.read_text(encoding="utf-8"))
     seeds = stored["studies"][0]["seeds"]
     today = [replace(s, seeds=tuple(seeds)).to_dict() for s in data_contest.STUDIES]
     assert stored["studies"] == json.loads(json.dumps(today))

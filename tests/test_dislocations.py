@@ -216,7 +216,9 @@ def test_the_scalar_lattices_error_is_the_gradient_of_its_energy():
 
 
 def test_recorded_settings_are_todays():
-    stored = json.loads((Path(__file__).parents[1] / "book/data/dislocations.json").read_text())
+    stored = json.loads(
+        (Path(__file__).parents[1] / "book/data/dislocations.json").read_text(encoding="utf-8")
+    )
     today = json.loads(json.dumps([s.to_dict() for s in dislocations.STUDIES]))
     assert stored["studies"] == today
     assert len(stored["rows"]) == sum(len(s.grid()) for s in dislocations.STUDIES)

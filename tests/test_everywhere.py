@@ -23,6 +23,8 @@ def without_encoding(source):
         if not isinstance(node, ast.Call):
             continue
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        if getattr(getattr(node.func, "value", None), "id", "") in ("os", "tarfile"):
+            continue  # their `open` reads bytes
         words = {k.arg for k in node.keywords}
         given = [*node.args, *(k.value for k in node.keywords)]
         modes = [a.value for a in given if isinstance(a, ast.Constant)]
@@ -39,7 +41,7 @@ def test_text_is_read_and_written_in_a_named_encoding():
     assert list(without_encoding("open(p)\nopen(p, 'rb')\np.read_text()\np.read_text('utf-8')"))
     bad = [
         f"{path.relative_to(ROOT)}:{line}"
-        for folder in ("mlipgen", "binder")
+        for folder in ("mlipgen", "binder", "book", "tests")
         for path in sorted((ROOT / folder).rglob("*.py"))
         for line in without_encoding(path.read_text(encoding="utf-8"))
     ]

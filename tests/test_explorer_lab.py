@@ -56,7 +56,8 @@ def lab(tmp_path_factory):
                 "nbformat": 4,
                 "nbformat_minor": 5,
             }
-        )
+        ),
+        encoding="utf-8",
     )
     port_file = folder / "runtime"
     environment = {
@@ -68,7 +69,7 @@ def lab(tmp_path_factory):
         "IPYTHONDIR": str(folder / "ipython"),
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     }
-    log = open(folder / "log", "w")
+    log = open(folder / "log", "w", encoding="utf-8")
     process = subprocess.Popen(
         [
             sys.executable,
@@ -91,17 +92,17 @@ def lab(tmp_path_factory):
     try:
         for _ in range(300):
             files = list(port_file.glob("jpserver-*.json"))
-            if files and "url" in (text := files[0].read_text()):
+            if files and "url" in (text := files[0].read_text(encoding="utf-8")):
                 address = json.loads(text)["url"]
                 try:
                     urllib.request.urlopen(address + "api/status", timeout=2).read()
                     break
                 except OSError:
                     pass
-            assert process.poll() is None, (folder / "log").read_text()
+            assert process.poll() is None, (folder / "log").read_text(encoding="utf-8")
             time.sleep(0.2)
         else:
-            pytest.fail((folder / "log").read_text())
+            pytest.fail((folder / "log").read_text(encoding="utf-8"))
         yield address
     finally:
         process.terminate()

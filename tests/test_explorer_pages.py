@@ -12,7 +12,7 @@ def chapters_with_an_explorer():
     return [
         f"book/{n.stem}.html"
         for n in sorted(book.glob("*.ipynb"))
-        if re.search(r"\bExplorer\(", n.read_text())
+        if re.search(r"\bExplorer\(", n.read_text(encoding="utf-8"))
     ]
 
 
@@ -29,7 +29,7 @@ def test_without_javascript_there_is_a_still_figure(open_page, path, width):
     page = open_page(path, wait=False, width=width, java_script_enabled=False)
     source = Path(__file__).parents[1] / path.replace(".html", ".ipynb")
     figures = page.locator("figure.mx-still").all()
-    assert len(figures) == source.read_text().count(".fallback_figure(") >= 1
+    assert len(figures) == source.read_text(encoding="utf-8").count(".fallback_figure(") >= 1
     for figure in figures:
         assert figure.is_visible()
         box, caption = figure.bounding_box(), figure.locator("figcaption")

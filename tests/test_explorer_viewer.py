@@ -54,7 +54,8 @@ def show(browser, tmp_path):
         (tmp_path / "page.html").write_text(
             PAGE.format(
                 static=STATIC.as_uri(), state=json.dumps(data["manager_state"]), views=views
-            )
+            ),
+            encoding="utf-8",
         )
         context = browser.new_context(**{"viewport": {"width": 1000, "height": 900}, **options})
         contexts.append(context)

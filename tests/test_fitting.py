@@ -293,7 +293,7 @@ def test_models_survive_a_file_bit_by_bit(tmp_path):
     R, offsets, _, _ = setting()[1].stencil(4.4, [0])
     for ours, theirs in zip(model.sites(R, offsets), again.sites(R, offsets)):
         np.testing.assert_array_equal(ours, theirs)
-    text = json.loads((tmp_path / "model.json").read_text())
+    text = json.loads((tmp_path / "model.json").read_text(encoding="utf-8"))
     # versioned, and nothing but numbers and names
     assert any(c.isdigit() for c in text["format"])
 
@@ -303,7 +303,7 @@ def test_models_survive_a_file_bit_by_bit(tmp_path):
 )
 def test_foreign_files_are_refused(content, tmp_path):
     path = tmp_path / "file.json"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(ValueError, match="not a|not an"):
         load_model(path)
 
@@ -311,17 +311,17 @@ def test_foreign_files_are_refused(content, tmp_path):
 def test_damaged_models_are_refused(tmp_path):
     path = tmp_path / "model.json"
     save_model(fitted("EF").model, path)
-    good = json.loads(path.read_text())
+    good = json.loads(path.read_text(encoding="utf-8"))
     for damage in (
         {"theta": good["theta"][:-1]},
         {"theta": None},
         {"format": good["format"] + "9"},
         {"degree": "x"},
     ):
-        path.write_text(json.dumps({**good, **damage}))
+        path.write_text(json.dumps({**good, **damage}), encoding="utf-8")
         with pytest.raises(ValueError):
             load_model(path)
     del good["theta"]
-    path.write_text(json.dumps(good))
+    path.write_text(json.dumps(good), encoding="utf-8")
     with pytest.raises(ValueError, match="not a model file.*theta"):
         load_model(path)

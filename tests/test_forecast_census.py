@@ -34,7 +34,7 @@ def rows(folder):
 
 @pytest.fixture(scope="module")
 def recorded():
-    return json.loads(RECORD.read_text())
+    return json.loads(RECORD.read_text(encoding="utf-8"))
 
 
 def test_two_cells_beyond_the_training_cell_show_what_it_hides(rows):

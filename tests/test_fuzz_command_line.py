@@ -43,13 +43,15 @@ class Reached(ValueError):
 def stubs(tmp_path_factory):
     """The same command line, ending where the computing begins."""
     folder = tmp_path_factory.mktemp("line")
-    (folder / "yes.yml").write_text("candidate: EAM:W\nreference: SW:Si\n")
-    (folder / "list.yml").write_text("[1, 2]")
-    (folder / "bad.yml").write_text("a: [")
+    (folder / "yes.yml").write_text("candidate: EAM:W\nreference: SW:Si\n", encoding="utf-8")
+    (folder / "list.yml").write_text("[1, 2]", encoding="utf-8")
+    (folder / "bad.yml").write_text("a: [", encoding="utf-8")
     (folder / "bytes.yml").write_bytes(b"\xff\xfe\x00")
     save_model(MODEL, folder / "fit.json")
-    (folder / "bad.json").write_text('{"format": "mlipgen-ace/1", "theta": [NaN]}')
-    (folder / "empty").write_text("")
+    (folder / "bad.json").write_text(
+        '{"format": "mlipgen-ace/1", "theta": [NaN]}', encoding="utf-8"
+    )
+    (folder / "empty").write_text("", encoding="utf-8")
 
     def reached(*arguments, **options):
         raise Reached("computing begins")
@@ -198,7 +200,7 @@ def model_is_refused_or_right(path):
 @inputs(700)
 @given(data=changed(MODEL.to_dict()))
 def test_changed_model_files(path, data):
-    path.write_text(json.dumps(data))
+    path.write_text(json.dumps(data), encoding="utf-8")
     model_is_refused_or_right(path)
 
 
@@ -219,7 +221,7 @@ def test_damaged_model_files(path, text):
     ids=lambda change: str(change)[:20],
 )  # fmt: skip
 def test_huge_models_are_refused_before_memory_is_taken(path, change):
-    path.write_text(json.dumps({**MODEL.to_dict(), **change}))
+    path.write_text(json.dumps({**MODEL.to_dict(), **change}), encoding="utf-8")
     tracemalloc.start()
     if "symbol" in change:  # a text like any other
         assert load_model(path).symbol == change["symbol"]
@@ -235,7 +237,7 @@ def test_huge_models_are_refused_before_memory_is_taken(path, change):
 @given(data=changed({"candidate": "EAM:W", "reference": "SW:Si", "domain": 6, "checks": [3, 4],
                      "defects": ["vacancy"], "lattices": "own", "supercell": 4}))  # fmt: skip
 def test_settings_files(path, data):
-    path.write_text(json.dumps(data))  # JSON is YAML
+    path.write_text(json.dumps(data), encoding="utf-8")  # JSON is YAML
     with refusal():
         read_settings(str(path))
 
@@ -244,7 +246,7 @@ def test_settings_files(path, data):
 @given(data=changed({"module": "ase.calculators.emt", "class_name": "EMT", "cutoff": 5.0,
                      "kwargs": {}, "device": None, "level_of_theory": "PBE"}))  # fmt: skip
 def test_calculator_files(path, data):
-    path.write_text(json.dumps({"one": data} if isinstance(data, dict) else data))
+    path.write_text(json.dumps({"one": data} if isinstance(data, dict) else data), encoding="utf-8")
     with refusal():
         for spec in read_calculators(path).values():
             assert spec.fingerprint

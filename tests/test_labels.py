@@ -161,18 +161,20 @@ def test_killed_and_started_again_it_asks_nothing_twice(tmp_path):
         text = KILLED.format(
             tests=str(__file__).rpartition("/")[0], log=str(log), limit=limit, folder=str(tmp_path)
         )
-        return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, encoding="utf-8"
+        )
 
     assert run(5).returncode == -9
     path = tmp_path / "labels.jsonl"
-    assert len(path.read_text().split("\n")) == 6
+    assert len(path.read_text(encoding="utf-8").split("\n")) == 6
     with open(path, "ab") as file:
         file.write(path.read_bytes().split(b"\n")[0][:200])  # torn by the kill
     finished = run(0)
     assert finished.returncode == 0, finished.stderr
     assert float(finished.stdout) == expected and "damaged" not in finished.stderr
     # the calculation that was under way when it was killed is the only one made again
-    assert len(log.read_text()) == plain.count + 1
+    assert len(log.read_text(encoding="utf-8")) == plain.count + 1
     assert len(LabelStore(tmp_path)) == plain.count
 
 
@@ -180,28 +182,28 @@ def test_lines_that_are_no_labels_are_not_used_and_left_alone(tmp_path):
     work_once = lambda: with_store(model(Counted()), tmp_path).pressure_work(CRYSTAL)
     work_once()
     path = tmp_path / "labels.jsonl"
-    (line,) = path.read_text().splitlines()
+    (line,) = path.read_text(encoding="utf-8").splitlines()
     entry = json.loads(line)
     entry["label"]["results"]["energy"] += 1e-9  # somebody's hand, or a bad disk
     foreign = ["{}", "[1, 2]", "not json", json.dumps(entry), '{"check": 1, "label": {}}']
-    path.write_text("\n".join([*foreign, line]))  # and without an end
+    path.write_text("\n".join([*foreign, line]), encoding="utf-8")  # and without an end
     with pytest.warns(UserWarning, match="5 lines of .* are damaged or no labels"):
         store = LabelStore(path)
     assert len(store) == 0  # the good line has no end: it may be torn
     with pytest.warns(UserWarning, match="5 lines"):
         work_once()
-    assert path.read_text().splitlines() == [*foreign, line]
+    assert path.read_text(encoding="utf-8").splitlines() == [*foreign, line]
 
 
 def test_another_files_unfinished_line_is_not_removed(tmp_path):
     path = tmp_path / "notes.txt"
-    path.write_text("my notes")
+    path.write_text("my notes", encoding="utf-8")
     with_store(model(Counted()), path).pressure_work(CRYSTAL)
-    assert path.read_text().startswith("my notes\n{")
+    assert path.read_text(encoding="utf-8").startswith("my notes\n{")
 
 
 def test_a_store_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ValueError, match="cannot keep labels in .*: (Not a directory|File exists)"):
         LabelStore(tmp_path / "file" / "labels.jsonl")
 
@@ -380,7 +382,7 @@ def test_labelled_files_that_are_refused(tmp_path):
     write(path, frames, format="extxyz")
     with pytest.raises(ValueError, match="none of the 2 structures .* has both energy and forces"):
         labelled_set(path, CRYSTAL)
-    path.write_text("2\nnonsense")
+    path.write_text("2\nnonsense", encoding="utf-8")
     with pytest.raises(ValueError, match="cannot be read"):
         labelled_set(path, CRYSTAL)
     with pytest.raises(ValueError, match="there is no file"):

@@ -161,7 +161,7 @@ def test_cutoff_is_where_a_pair_stops_interacting(symbol):
 
 def test_files_beside_the_commands_come_first(tmp_path):
     (tmp_path / "mine.snap").write_text(
-        "pair_style eam/alloy   # not a SNAP\npair_coeff * * &\n   W.table W\n"
+        "pair_style eam/alloy   # not a SNAP\npair_coeff * * &\n   W.table W\n", encoding="utf-8"
     )
     EAM("W").tabulate(str(tmp_path / "W.table"))
     atoms = bulk("W", "bcc", a=3.14, cubic=True)
@@ -240,7 +240,9 @@ print(lammps.LammpsCalculator("Ta06A.snap").get_potential_energy(bulk("Ta")))
 def run(hide):
     environment = {k: v for k, v in os.environ.items() if k != "LD_LIBRARY_PATH"}
     command = [sys.executable, "-c", SCRIPT.format(hide=hide)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, encoding="utf-8"
+    )
 
 
 def test_finds_its_mpi_runtime_by_itself():

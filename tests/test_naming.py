@@ -77,7 +77,7 @@ class Stumbles(EMT):
 @pytest.fixture
 def script(tmp_path):
     path = tmp_path / "script.py"
-    path.write_text(SCRIPT)
+    path.write_text(SCRIPT, encoding="utf-8")
     return path
 
 
@@ -131,7 +131,7 @@ def test_a_calculator_in_a_python_file(script):
 )
 def test_what_is_wrong_is_said(script, monkeypatch, name, message):
     monkeypatch.chdir(script.parent)
-    (script.parent / "broken.py").write_text("1 / 0")
+    (script.parent / "broken.py").write_text("1 / 0", encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         load_potential(name, "Cu")
 
@@ -158,7 +158,7 @@ given:
 
 def test_yaml_in_the_form_of_ml_peg(script):
     path = script.parent / "models.yml"
-    path.write_text(YAML)
+    path.write_text(YAML, encoding="utf-8")
     specs = read_calculators(path)
     assert list(specs) == ["emt-a", "given"]
     assert (specs["emt-a"].level_of_theory, specs["emt-a"].cutoff) == ("PBE", 5.7)
@@ -167,7 +167,9 @@ def test_yaml_in_the_form_of_ml_peg(script):
     model = load_potential(f"{path}:emt-a", "Cu", noise=(1e-14, 1e-14))
     assert (model.name, model.cutoff, model.level_of_theory) == ("emt-a", 5.7, "PBE")
     assert model.noise.energy == 1e-14 and model.fingerprint == specs["emt-a"].fingerprint
-    path.write_text("- name: only\n  module: ase.calculators.emt\n  class_name: EMT\n")
+    path.write_text(
+        "- name: only\n  module: ase.calculators.emt\n  class_name: EMT\n", encoding="utf-8"
+    )
     assert calculator_spec(str(path)).name == "only"
     with pytest.raises(ValueError, match="has no entry 'emt'; it has only"):
         calculator_spec(f"{path}:emt")
@@ -192,7 +194,7 @@ def test_yaml_in_the_form_of_ml_peg(script):
 )
 def test_yaml_that_is_refused(tmp_path, text, message):
     path = tmp_path / "models.yaml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         read_calculators(path)
 
@@ -214,14 +216,14 @@ def test_modules_and_classes_that_are_missing(recipe, message):
 
 def test_fingerprints_know_the_recipe_and_the_files(script, monkeypatch):
     monkeypatch.chdir(script.parent)
-    (script.parent / "data.bin").write_text("1")
-    (script.parent / "models.yml").write_text(YAML)
+    (script.parent / "data.bin").write_text("1", encoding="utf-8")
+    (script.parent / "models.yml").write_text(YAML, encoding="utf-8")
     mark = lambda name: calculator_spec(name).fingerprint
     given, script_mark = mark("models.yml:given"), mark("script.py:make")
     assert mark("models.yml:given") == given != mark("models.yml:emt-a")
-    (script.parent / "data.bin").write_text("2")
+    (script.parent / "data.bin").write_text("2", encoding="utf-8")
     assert mark("models.yml:given") != given
-    script.write_text(SCRIPT + "\n")
+    script.write_text(SCRIPT + "\n", encoding="utf-8")
     assert mark("script.py:make") != script_mark
     unnamed = [CalculatorModel(EMT(), "Cu").fingerprint for _ in range(2)]
     assert unnamed[0] != unnamed[1]

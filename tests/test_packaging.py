@@ -86,7 +86,12 @@ def test_the_installed_library_works_without_its_sources(wheel, tmp_path):
     subprocess.run([*command, "--no-deps", "--target", str(target), str(wheel)], check=True)
     environment = {**os.environ, "PYTHONPATH": str(target), "NUMBA_NUM_THREADS": "1"}
     run = lambda *a: subprocess.run(
-        [sys.executable, *a], cwd=tmp_path, env=environment, capture_output=True, text=True
+        [sys.executable, *a],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
     )
     used = run("-c", USE, str(target))
     assert used.returncode == 0, used.stderr[-2000:]
@@ -111,15 +116,17 @@ def test_what_the_chapters_import_comes_with_the_extra_book():
 
 def test_the_images_are_made_of_the_books_pins():
     binder = ROOT / "binder"
-    assert "-r ../requirements.txt" in (binder / "requirements.txt").read_text()
+    assert "-r ../requirements.txt" in (binder / "requirements.txt").read_text(encoding="utf-8")
     post = binder / "postBuild"
-    steps = post.read_text()
+    steps = post.read_text(encoding="utf-8")
     assert os.access(post, os.X_OK)
     assert steps.index("pip install") < steps.index("compile_kernels.py")
     assert steps.index("compile_kernels.py") < steps.index("fill_explorer.py")
-    version = (binder / "runtime.txt").read_text().strip().removeprefix("python-")
+    version = (binder / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     assert version in {"3.11", "3.12", "3.13"}
-    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())
+    container = json.loads(
+        (ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8")
+    )
     assert "make setup" in container["postCreateCommand"]
 
 
@@ -171,7 +178,9 @@ def test_filling_executes_a_chapter_down_to_the_last_cell_with_data(tmp_path):
     nbformat.write(notebook, tmp_path / "book" / "x.ipynb")
     command = [sys.executable, str(ROOT / "binder" / "fill_explorer.py")]
     subprocess.run([*command, str(tmp_path / "book" / "x.ipynb")], check=True)
-    assert (tmp_path / "_build" / "explorer" / "a.txt").read_text() == "first between"
+    assert (tmp_path / "_build" / "explorer" / "a.txt").read_text(
+        encoding="utf-8"
+    ) == "first between"
 
 
 def test_the_link_for_a_hub_opens_a_chapter_of_the_repository():

@@ -459,7 +459,11 @@ def test_kernels_are_compiled_once_and_cached():
     )
     for _ in range(2):
         out = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            encoding="utf-8",
         ).stdout
     assert out.split() == ["2", "0"] * 2
 

@@ -66,6 +66,7 @@ def lammps(atoms, directory, style, coeff):
         env=environment,
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     assert run.returncode == 0, run.stdout + run.stderr
     data = np.load(name)

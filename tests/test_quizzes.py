@@ -17,9 +17,9 @@ import quiz  # noqa: E402
 NAMES = sorted(p.stem for p in quiz.FOLDER.glob("*.yml"))
 QUESTIONS = [q for name in NAMES for q in quiz.read(name)]
 # without a book the one page fails with the hint to build it
-WITH_QUIZ = [p for p in built_pages() if 'class="quiz"' in (HTML / p).read_text()] or [
-    "book/self_check_1.html"
-]
+WITH_QUIZ = [
+    p for p in built_pages() if 'class="quiz"' in (HTML / p).read_text(encoding="utf-8")
+] or ["book/self_check_1.html"]
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n[0].isdigit()])

@@ -78,8 +78,8 @@ def seen(request, browser, html, site):
     requests to others fail at the end of its last test.
     """
     path, look = request.param
-    with opener(browser, html, lambda: site) as open:
-        page = open(path, **LOOKS[look])
+    with opener(browser, html, lambda: site) as open_one:
+        page = open_one(path, **LOOKS[look])
         page.path, page.look, page.ours = path, look, path not in GENERATED
         yield page
 

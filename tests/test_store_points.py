@@ -204,7 +204,11 @@ def test_killed_at_twenty_moments(tmp_path):
     (tmp_path / "log").touch()
     for _ in range(20):
         process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         )
         assert process.stdout.readline() == "begin\n", process.stderr.read()
         target = len(begun(tmp_path)) + rng.integers(1, 15)

@@ -51,7 +51,7 @@ def without_time(rows):
 
 def test_table_has_one_row_a_point(finished):
     rows, out = finished
-    table = list(csv.DictReader((out / "study.csv").read_text().splitlines()))
+    table = list(csv.DictReader((out / "study.csv").read_text(encoding="utf-8").splitlines()))
     assert [(r["cell"], r["degree"], r["observations"]) for r in table] == [
         (str(n), "6", kinds) for n in (3, 4) for kinds in ("E", "EF", "EF+FC")
     ]
@@ -75,7 +75,7 @@ def test_table_has_one_row_a_point(finished):
 
 def test_json_and_figure(finished):
     rows, out = finished
-    stored = json.loads((out / "study.json").read_text())
+    stored = json.loads((out / "study.json").read_text(encoding="utf-8"))
     assert stored["rows"] == rows and stored["study"]["cells"] == [3, 4] and stored["version"]
     assert (out / "study.png").read_bytes().startswith(b"\x89PNG")
 
@@ -149,7 +149,12 @@ def start(out):
         str(out),
     ]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        encoding="utf-8",
     )
 
 
@@ -183,7 +188,7 @@ def test_killed_and_started_again(finished, tmp_path):
         len(rows) - n,
         len(rows) - n + 1,
     )
-    again = json.loads((tmp_path / "study.json").read_text())["rows"]
+    again = json.loads((tmp_path / "study.json").read_text(encoding="utf-8"))["rows"]
     for one, other in zip(without_time(again), without_time(rows)):
         # A kernel that this process compiled and the same kernel read from numba's cache order
         # their fused sums differently: 1e-16, which a fit magnifies by its condition number.

@@ -114,7 +114,9 @@ def test_symmetric_states_are_ranked_with_the_sign_of_their_curvature():
 def test_recorded_settings_are_todays():
     from pathlib import Path
 
-    stored = json.loads((Path(__file__).parents[1] / "book/data/transfer.json").read_text())
+    stored = json.loads(
+        (Path(__file__).parents[1] / "book/data/transfer.json").read_text(encoding="utf-8")
+    )
     plain = lambda studies: json.loads(json.dumps([s.to_dict() for s in studies]))
     assert stored["studies"] == plain(transfer.STUDIES)
     assert stored["ranking_studies"] == plain(ranking.STUDIES)

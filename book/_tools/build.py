@@ -38,10 +38,10 @@ def fingerprint(*folders, files=()):
 
 def is_new(stamp, now):
     """Whether this is another state than the last build's; it is noted."""
-    if stamp.exists() and stamp.read_text() == now:
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == now:
         return False
     BUILD.mkdir(exist_ok=True)
-    stamp.write_text(now)
+    stamp.write_text(now, encoding="utf-8")
     return True
 
 
@@ -134,15 +134,15 @@ def finish():
     }
     minus = re.compile(r'(<span class="pasted-text">)-(?=\d)')
     for page in PAGES.rglob("*.html"):
-        text = page.read_text()
+        text = page.read_text(encoding="utf-8")
         repaired = repeated.sub(lambda m: m[1] or m[2], text)
         repaired = minus.sub(r"\1−", repaired)
         for old, new in roles.items():
             repaired = repaired.replace(old, new)
         repaired = joined(with_contents(repaired))
         if repaired != text:
-            page.write_text(repaired)
-    (PAGES / "index.html").write_text(REDIRECT)
+            page.write_text(repaired, encoding="utf-8")
+    (PAGES / "index.html").write_text(REDIRECT, encoding="utf-8")
 
 
 def main():

@@ -154,10 +154,12 @@ def copy_nbextension(folder):
             f'"data:image/png;base64,{base64.b64encode((source / match[1]).read_bytes()).decode()}"'
         )
 
-    text = (source / "index.js").read_text()
+    text = (source / "index.js").read_text(encoding="utf-8")
     text = re.sub(r'__webpack_require__\.p \+ "(\w+\.png)"', picture, text)
     (TARGET / folder).mkdir(parents=True)
-    (TARGET / folder / "index.js").write_text(text.replace("//# sourceMappingURL=index.js.map", ""))
+    (TARGET / folder / "index.js").write_text(
+        text.replace("//# sourceMappingURL=index.js.map", ""), encoding="utf-8"
+    )
 
 
 def bundle_previews():
@@ -165,10 +167,11 @@ def bundle_previews():
     over to it as anonymous modules, which it refuses, instead of setting what sphinx-tippy calls.
     """
     folder = TARGET / "previews"
-    parts = [(folder / name).read_text() for name in ("1.js", "2.js")]
+    parts = [(folder / name).read_text(encoding="utf-8") for name in ("1.js", "2.js")]
     code = "\n".join(re.sub(r"//# sourceMappingURL=\S+", "", part) for part in parts)
     (TARGET / "previews.js").write_text(
-        f"(function () {{\nvar define, exports, module;\n{code}\n}}).call(window);\n"
+        f"(function () {{\nvar define, exports, module;\n{code}\n}}).call(window);\n",
+        encoding="utf-8",
     )
     shutil.rmtree(folder)
 
@@ -178,7 +181,9 @@ def slim_html_manager(folder):
     compiles code from text, which the Content-Security-Policy forbids, and widgets.js has its own.
     """
     path = folder / "embed-amd.js"
-    head, *parts = re.split(r"(?=^define\(\"@jupyter-widgets/)", path.read_text(), flags=re.M)
+    head, *parts = re.split(
+        r"(?=^define\(\"@jupyter-widgets/)", path.read_text(encoding="utf-8"), flags=re.M
+    )
     kept = [part for part in parts if not re.match(r'define\("@jupyter-widgets/\w+7"', part)]
     code = "".join([head, *kept])
     validator, use = r"(\w+)=new\(\w+\(\)\)", r"\1\.compile\(\w+\)"
@@ -188,7 +193,7 @@ def slim_html_manager(folder):
     )
     if (len(parts) - len(kept), unused, used) != (2, 1, 1):
         sys.exit("embed-amd.js is not built as expected: see slim_html_manager")
-    path.write_text(re.sub(r"//# sourceMappingURL=\w\S*\.map;?", "", code))
+    path.write_text(re.sub(r"//# sourceMappingURL=\w\S*\.map;?", "", code), encoding="utf-8")
 
 
 def speaker_view(folder):
@@ -196,14 +201,14 @@ def speaker_view(folder):
     the slides' page, which forbids inline scripts.
     """
     path = folder / "reveal" / "notes.js"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     found = re.search(r"<script>(\\n.*?)<\\/script>", text)
     if not found:
         sys.exit("notes.js is not built as expected: see speaker_view")
     code = json.loads(f'"{found[1]}"'.replace(r"\x3c", "<").replace(r"\x3e", ">"))
-    (folder / "reveal" / "speaker.js").write_text(code)
+    (folder / "reveal" / "speaker.js").write_text(code, encoding="utf-8")
     view = r"<script src=\"../js/reveal/speaker.js\"><\/script>"
-    path.write_text(text[: found.start()] + view + text[found.end() :])
+    path.write_text(text[: found.start()] + view + text[found.end() :], encoding="utf-8")
 
 
 def main():
@@ -211,7 +216,7 @@ def main():
     pins |= {name: importlib.metadata.version(name) for name in NBEXTENSIONS}
     pins["recipe"] = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     stamp, state = TARGET / "pins.json", json.dumps(pins, indent=1)
-    if stamp.exists() and stamp.read_text() == state:
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == state:
         return
     print("Collecting the pages' JavaScript in book/_static/js (about 10 s) ...", flush=True)
     shutil.rmtree(TARGET, ignore_errors=True)
@@ -222,7 +227,7 @@ def main():
     speaker_view(TARGET)
     for folder in NBEXTENSIONS.values():
         copy_nbextension(folder)
-    stamp.write_text(state)  # last: an interrupted run starts again
+    stamp.write_text(state, encoding="utf-8")  # last: an interrupted run starts again
 
 
 if __name__ == "__main__":
