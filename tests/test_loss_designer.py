@@ -16,8 +16,10 @@ from mlipgen.widgets.loss_designer.design import (
     STEP,
     Evaluator,
     Problem,
+    affordable,
     design,
     facts,
+    price,
 )
 
 PROBLEMS = (
@@ -102,6 +104,32 @@ def test_the_energy_cannot_be_tuned_to_its_zero(two, designs):
         _, geometry, energy = found.tried[tuple(sorted(found.x.items()))]
         assert energy == pytest.approx(np.hypot(s["energy"], held)) and energy >= held
         assert geometry == s["geometry"]
+
+
+def test_what_a_budget_pays_for(page, two, monkeypatch):
+    """By hand, and the page's own list: cells of 53, 127 and 249 atoms, virials of 42 strained
+    cells for 84, force constants for 864.
+    """
+    known = {**facts(two[0]), "primitive": 2, "supercell": {"size": 6, "atoms": 432}}
+    monkeypatch.setitem(price.__globals__, "facts", lambda data: known)
+    every = Problem(3, 6)
+    assert price(two[0], 3, every.kinds) == 10 * 53 + 42 * 2 + 864
+    bought = lambda budget: [(p.cell, "".join(p.kinds)) for p in affordable(two[0], every, budget)]
+    assert bought(529) == [] and bought(530) == [(3, "EF")] and bought(614) == [(3, "EFV")]
+    assert bought(1400) == [(3, "EFFC"), (3, "EFV"), (4, "EFV")]
+    assert bought(10**6) == [(n, "EFVFC") for n in (3, 4, 5)]
+    problems = (every, Problem(4, 6, ("F", "V")), Problem(5, 6, ("V", "FC"), "dual", "energy"))
+    cases = [(p, b) for p in problems for b in (530, 1400, 2170, 10**6)]
+    theirs = page.evaluate(
+        """async ([source, payload, facts, cases]) => {
+        const m = await load(source), data = await m.unpackData(payload);
+        return cases.map(([p, budget]) => m.affordable(data, facts, p, budget));
+    }""",
+        [LossDesigner._esm, two[0].pack(), known, [[vars(p), b] for p, b in cases]],
+    )
+    for (problem, budget), found in zip(cases, theirs):
+        ours = [{**vars(p), "kinds": list(p.kinds)} for p in affordable(two[0], problem, budget)]
+        assert found == ours
 
 
 @pytest.mark.parametrize(
@@ -199,6 +227,29 @@ def test_the_page_shows_what_was_found(page, two, designs):
         page.get_by_label("Settings for").select_option(tool)
         texts.add(page.get_by_test_id("export").inner_text())
     assert len(texts) == 4 and "--loss=virials" in "".join(texts)
+    # a budget chooses among the cells that it pays for; one that pays for none says so
+    budget = page.get_by_label("Budget (atom calls)")
+    budget.fill("1400")
+    budget.press("Enter")
+    told = page.get_by_test_id("found")
+    told.get_by_text("For at most 1,400 atom calls").wait_for()
+    page.wait_for_selector("[data-testid=loss-designer][data-state=ready]")
+    paid = [design(two[0], p) for p in affordable(two[0], first.problem, 1400)]
+    chosen = min(paid, key=lambda d: d.value)
+    assert [d.problem.cell for d in paid] == [3, 4] and chosen.value < 0.9 * first.value
+    cell = page.get_by_role("slider", name="Training cell")
+    assert cell.get_attribute("aria-valuetext").startswith(f"{chosen.problem.cell} (")
+    assert shown(page, "best-geometry") == pytest.approx(
+        two[0].solve(chosen.setting)["geometry"], rel=1e-5
+    )
+    budget.fill("529")
+    budget.press("Enter")
+    told.get_by_text("The cheapest set here costs 530 atom calls.").wait_for()
+    # the cell chosen by hand takes the budget away
+    cell.press("Home")
+    page.wait_for_selector("[data-testid=loss-designer][data-state=ready]")
+    assert budget.input_value() == ""
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     # two moves at once: the second one is what is found
     page.get_by_role("slider", name="Training cell").press("ArrowRight")
     page.get_by_label("Force constants", exact=True).press("Space")
@@ -212,7 +263,7 @@ def test_the_page_shows_what_was_found(page, two, designs):
     assert "no place for the dual norm" in page.locator(".ld-notes").inner_text()
     for name in ("Energies", "Forces", "Virials"):
         page.get_by_label(name, exact=True).uncheck()
-    page.get_by_text("Nothing may be fitted.").wait_for()
+    told.get_by_text("Nothing may be fitted.").wait_for()
     assert page.locator("[data-testid=export]:visible").count() == 0
 
 

@@ -1,8 +1,8 @@
 """The loss-weight designer: weights that make a predicted defect error small, and their export."""
 
-from .design import Problem, design, evaluate, facts
+from .design import Problem, affordable, design, evaluate, facts, price
 
-__all__ = ["LossDesigner", "Problem", "design", "evaluate", "facts"]
+__all__ = ["LossDesigner", "Problem", "affordable", "design", "evaluate", "facts", "price"]
 
 
 def __getattr__(name):

@@ -9,7 +9,7 @@ its whole box, and if that finds a better place the search goes on from there.  
 the same in the page and here.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, hypot, inf, log10, sqrt
 
 import numpy as np
@@ -206,6 +206,38 @@ def _best_of(profiles, x):
             if q < (1 - GAIN) * least:
                 least, place = q, {**x, key: int(p)}
     return place
+
+
+def price(data, size, kinds):
+    """Atom calls that label the cells of one size and the crystal's data of these kinds, without
+    those that relax the cell.
+    """
+    known, atoms = facts(data), {c["size"]: c["atoms"] for c in data.meta["cells"]}
+    calls = known["count"] * atoms[size]
+    if "V" in kinds:
+        calls += known["strained"] * known["primitive"]
+    if "FC" in kinds and known["supercell"]:
+        calls += 2 * known["supercell"]["atoms"]
+    return calls
+
+
+def affordable(data, problem, budget):
+    """The problems that a budget pays for, atom calls: of each training-cell size with as much of
+    the crystal's data as the problem allows and the budget reaches.  Less of it is left out,
+    because a small weight comes to the same.
+
+    Returns
+    -------
+    list of Problem; the best one is that whose `design` has the least value
+    """
+    out = []
+    for size in (c["size"] for c in data.meta["cells"]):
+        left = [set(problem.kinds) - set(gone) for gone in ((), ("V",), ("FC",), ("V", "FC"))]
+        paid = [k for k in left if k and price(data, size, k) <= budget]
+        most = [k for k in paid if not any(k < other for other in paid)]
+        kinds = dict.fromkeys(tuple(k for k in KINDS if k in one) for one in most)
+        out += [replace(problem, cell=size, kinds=k) for k in kinds]
+    return out
 
 
 def facts(data):

@@ -13,6 +13,7 @@ HERE = Path(__file__).parent
 SHARED = ("dom", "unpack", "solver", "predict", "state", "chart", "figure", "relaxation")
 PAGE = (
     "search",
+    "budget",
     "exports",
     "panel",
     "pictures",

@@ -78,6 +78,14 @@ class DesignerView {
     return { cell, degree: degrees.at(-1), kinds: this.panel.kinds(), forces, objective };
   }
 
+  /** What is searched: the cell that was chosen, or all that a budget pays for. */
+  get problems() {
+    const { budget } = this.state;
+    if (!this.panel.kinds().length) return [];
+    if (budget === null) return [this.problem];
+    return affordable(this.data, this.options.facts[this.index], this.problem, budget);
+  }
+
   select(index) {
     this.index = index;
     this.data = this.sets[index];
@@ -87,6 +95,7 @@ class DesignerView {
       cell: sizes[0],
       objective: "both",
       forces: "uniform",
+      budget: null,
       on: Object.fromEntries(KINDS.map(([k]) => [k, true])),
       ...this.options.start,
     };
@@ -120,18 +129,20 @@ class DesignerView {
     this.relaxation.stop();
     const run = ++this.run;
     Object.assign(this, { design: null, relaxed: {}, rows: [] });
-    if (!this.panel.kinds().length) return this.nothing();
+    if (!this.problems.length) return this.nothing();
     this.root.dataset.state = this.visible ? "searching" : "waiting";
     if (this.visible) this.search(run);
   }
 
+  /** Nothing is allowed, or nothing is paid for. */
   nothing() {
     this.root.dataset.state = "ready";
-    this.tell(
-      "does not apply",
-      "Nothing may be fitted.",
-      "Allow at least one kind of observation.",
-    );
+    const least = leastPrice(this.data, this.options.facts[this.index], this.problem);
+    const [head, text] = this.panel.kinds().length
+      ? ["Too little.", `The cheapest set here costs ${least.toLocaleString("en")} atom calls.`]
+      : ["Nothing may be fitted.", "Allow at least one kind of observation."];
+    this.tell("does not apply", head, text);
+    this.live.textContent = `${head} ${text}`;
     this.tables.showErrors([]);
     this.tables.weights.replaceChildren();
     this.print.textContent = "";
@@ -143,19 +154,24 @@ class DesignerView {
   }
 
   async search(run) {
-    const { data, problem } = this;
+    const { data } = this;
     const begin = performance.now();
     this.tell("checking", "Searching …", "");
-    const design = await this.designed(run, data, problem, (fits) => {
-      this.tell("checking", "Searching …", `${fits} fits solved`);
-    });
-    if (!design) return;
+    let design = null;
+    for (const problem of this.problems) {
+      const where = this.state.budget === null ? "" : `, training cell ${problem.cell}`;
+      const found = await this.designed(run, data, problem, (fits) => {
+        this.tell("checking", "Searching …", `${fits} fits solved${where}`);
+      });
+      if (!found) return;
+      design = better(design, found);
+    }
     this.design = design;
     this.root.dataset.searchMs = (performance.now() - begin).toFixed(0);
     this.conclude();
     if (!Number.isFinite(design.value)) return this.finish();
     this.relax("best");
-    await this.compare(run, problem);
+    await this.compare(run, design.problem);
     if (run === this.run) this.finish();
   }
 
@@ -196,7 +212,7 @@ class DesignerView {
   /** On paper nothing may be pending: the search is done at once. */
   complete() {
     const { cells } = this.data.meta;
-    if (!this.panel.kinds().length) return;
+    if (!this.problems.length) return;
     if (this.rows.length === cells.length) return this.draw(); // it may have been folded
     this.run++;
     const solve = (problem) => {
@@ -204,10 +220,10 @@ class DesignerView {
       if (!this.found.has(key)) this.found.set(key, finished(designOf(this.data, problem)));
       return this.found.get(key);
     };
-    this.design ??= solve(this.problem);
+    this.design ??= this.problems.map(solve).reduce(better, null);
     if (Number.isFinite(this.design.value))
       this.rows = cells.map(({ size }) =>
-        this.bought(size, solve({ ...this.problem, cell: size })),
+        this.bought(size, solve({ ...this.design.problem, cell: size })),
       );
     this.conclude();
     this.finish();
@@ -231,6 +247,8 @@ class DesignerView {
   conclude() {
     const { design, data } = this;
     const { problem, value, evaluator } = design;
+    this.state.cell = problem.cell;
+    this.panel.show(problem.kinds);
     if (!Number.isFinite(value)) {
       this.tell(
         "does not apply",
@@ -249,8 +267,11 @@ class DesignerView {
       design,
       otherDefect(this.sets, data, problem) !== null,
     );
-    this.tell("applies", head, text);
-    this.live.textContent = said;
+    const { budget } = this.state;
+    const facts = this.options.facts[this.index];
+    const bought = budget === null ? "" : boughtText(data, facts, problem, budget);
+    this.tell("applies", head, bought + text);
+    this.live.textContent = bought + said;
     this.print.textContent = caption;
     this.showErrors();
     this.tables.showWeights(design);
@@ -315,5 +336,5 @@ function render({ model, el }) {
   return () => view.dispose();
 }
 
-export { unpackData, designOf, translated, exported, finished, relaxation };
+export { unpackData, designOf, affordable, translated, exported, finished, relaxation };
 export default { render };

@@ -28,6 +28,20 @@ class Panel {
       min: 0,
       oninput: () => {
         this.state.cell = this.meta.cells[Number(this.cell.value)].size;
+        this.state.budget = null; // the cell is chosen by hand
+        onchange();
+      },
+    });
+    this.budget = h("input", {
+      type: "number",
+      id: `${id}-budget`,
+      min: 1,
+      step: 1,
+      inputmode: "numeric",
+      placeholder: "any",
+      onchange: () => {
+        const calls = Number(this.budget.value);
+        this.state.budget = calls > 0 ? calls : null;
         onchange();
       },
     });
@@ -48,6 +62,7 @@ class Panel {
       { class: "mx-bar", role: "group", "aria-label": "Budget and aim" },
       control("Training cell", this.cell, this.cellValue),
       control("Make small", this.objective),
+      control("Budget (atom calls)", this.budget),
     );
     this.boxes = {};
     const boxes = KINDS.map(([kind, name]) => this.allowed(kind, name));
@@ -102,7 +117,8 @@ class Panel {
     this.show();
   }
 
-  show() {
+  /** Where the state stands; kinds: what is fitted, less than allowed where a budget ends. */
+  show(kinds = this.kinds()) {
     const { state, meta } = this;
     const i = meta.cells.findIndex((c) => c.size === state.cell);
     const text = `${state.cell} (${meta.cells[i].atoms} atoms)`;
@@ -113,26 +129,17 @@ class Panel {
     for (const [kind] of KINDS) this.boxes[kind].checked = state.on[kind];
     this.forces.value = state.forces;
     this.forces.disabled = !state.on.F;
-    const { count } = this.facts[this.index];
-    const cost = priceOf(meta, this.facts[this.index], state.cell, this.kinds());
-    const crystal = state.on.V || state.on.FC ? " and the crystal’s data" : "";
-    this.price.textContent =
-      `${count} cells${crystal}: ${cost.toLocaleString("en")} atom calls, ` +
-      "and those that relax the cell.";
+    this.budget.value = state.budget ?? "";
+    const facts = this.facts[this.index];
+    const cost = priceOf(meta, facts, state.cell, kinds).toLocaleString("en");
+    const crystal = kinds
+      .filter((k) => k === "V" || k === "FC")
+      .map((k) => nameOf(k).toLowerCase());
+    const data = [`${facts.count} cells`, ...crystal].join(", ");
+    this.price.textContent = `${data}: ${cost} atom calls, and those that relax the cell.`;
   }
 
   kinds() {
     return KINDS.map(([k]) => k).filter((k) => this.state.on[k]);
   }
-}
-
-/** Atoms × calls that label the data of a cell size and these kinds. */
-function priceOf(meta, facts, size, kinds) {
-  const { atoms } = meta.cells.find((c) => c.size === size);
-  const { count, strained, primitive, supercell } = facts;
-  return (
-    count * atoms +
-    (kinds.includes("V") ? strained * primitive : 0) +
-    (kinds.includes("FC") && supercell ? 2 * supercell.atoms : 0)
-  );
 }
