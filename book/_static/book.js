@@ -1,7 +1,7 @@
 // Formulas wider than their line are broken at their relations, then at their sums; parts that are
-// still too wide are set smaller, and so are tables that are a little too wide.  What cannot be
-// helped so, other tables, outputs and code, scroll inside themselves: by keyboard too (they take
-// the focus), with an edge that fades as long as there is more to come.
+// still too wide are set smaller, and so are tables that are a little too wide; on a phone wider
+// ones become lists of cards.  What cannot be helped so, other outputs and code, scrolls inside
+// itself: by keyboard too (it takes the focus), with an edge that fades as long as there is more.
 (function () {
   "use strict";
   // What the theme writes into the page as scripts and handlers (book/_tools/harden.py).
@@ -129,13 +129,49 @@
     formula.style.fontSize = `${size}%`;
   }
 
+  const PHONE = window.matchMedia("(max-width: 576px)");
+  const ROLES = {
+    table: "table",
+    tbody: "rowgroup",
+    tr: "row",
+    td: "cell",
+    "tbody th": "rowheader",
+  };
+
+  /** A row of a table becomes a card: its first cell, below it the others with their columns' names,
+      two in a line where they find room (book.css).  Roles say that it is a table still. */
+  function cards(table) {
+    const heads = [...table.tHead.rows[0].cells];
+    for (const row of table.tBodies[0].rows) {
+      if (row.querySelector(":scope > * > .column")) continue;
+      for (const [k, cell] of [...row.cells].entries()) {
+        if (!heads[k]?.textContent.trim()) continue;
+        if (!cell.textContent.trim()) cell.dataset.empty = "";
+        const name = document.createElement("span");
+        name.className = "column";
+        for (const node of (heads[k].querySelector(":scope > p") ?? heads[k]).childNodes)
+          name.append(node.cloneNode(true));
+        cell.prepend(name);
+      }
+    }
+    for (const [tags, role] of Object.entries(ROLES))
+      for (const e of [table, ...table.querySelectorAll("*")])
+        if (e.matches(tags)) e.setAttribute("role", role);
+    table.dataset.cards = "";
+  }
+
   function fitTable(box) {
     const table = box.querySelector(":scope > table");
     const room = box.clientWidth;
     if (!table || room <= 0 || table.dataset.room === String(room)) return;
+    if (table.querySelector(".math:not(:has(mjx-container))")) return; // not typeset yet
     table.dataset.room = room;
     table.style.fontSize = "";
     delete table.dataset.tight;
+    if ("cards" in table.dataset) {
+      delete table.dataset.cards;
+      for (const e of [table, ...table.querySelectorAll("[role]")]) e.removeAttribute("role");
+    }
     if (table.offsetWidth <= room + 1) return;
     table.dataset.tight = "";
     const size = parseFloat(getComputedStyle(table).fontSize);
@@ -143,8 +179,10 @@
       table.style.fontSize = `${part * size}px`;
       if (table.offsetWidth <= room + 1) return;
     }
-    table.style.fontSize = ""; // it scrolls in any case
+    table.style.fontSize = "";
     delete table.dataset.tight;
+    const simple = table.tHead?.rows.length === 1 && table.tBodies.length === 1;
+    if (PHONE.matches && simple) cards(table);
   }
 
   function more(box) {
