@@ -233,6 +233,10 @@ def test_a_shaded_table_is_darker_for_larger_numbers():
     rows = ET.fromstring(markup).findall(".//tbody/tr")
     assert [[c.text for c in r] for r in rows] == [["E", "10⁻⁶", "0.001"], ["<b>", "0", "50"]]
     assert rows[0][0].get("scope") == "row"
+    noted = notebook.shaded(columns, limits=(1e-6, 1), notes={"b": ["x\n<y>", ""]})
+    cells = ET.fromstring(noted._repr_html_()).findall(".//tbody/tr/td")
+    assert [[s.text for s in c] for c in cells] == [[], ["x", "<y>"], [], []]
+    assert "0.001 (x, <y>)" in repr(noted)
 
 
 def test_bars_of_a_measure_do_not_split_the_table():

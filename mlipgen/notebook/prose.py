@@ -159,13 +159,21 @@ def table(
 
 
 class ShadedTable(Table):
-    """A table whose numbers have a ground, darker the larger they are."""
+    """A table whose numbers have a ground, darker the larger they are; `notes` stand below them."""
 
     def __init__(
-        self, header: list[str], rows: list[list[str]], shades: list[list[float | None]]
+        self,
+        header: list[str],
+        rows: list[list[str]],
+        shades: list[list[float | None]],
+        notes: list[list[str]],
     ) -> None:
-        super().__init__(header, rows, [shade is not None for shade in shades[0]])
-        self.shades = shades
+        def plain(text: str, note: str) -> str:
+            return f"{text} ({', '.join(note.splitlines())})" if note else text
+
+        said = [[plain(*cell) for cell in zip(*row)] for row in zip(rows, notes, strict=True)]
+        super().__init__(header, said, [shade is not None for shade in shades[0]])
+        self.numbers, self.shades, self.notes = rows, shades, notes
 
     def _repr_html_(self) -> str:
         # One orange on both themes' paper; at half strength the page's ink stays readable on it.
@@ -175,11 +183,13 @@ class ShadedTable(Table):
             + "".join(
                 f'<th scope="row">{html.escape(text)}</th>'
                 if shade is None
-                else f'<td style="{ground.format(0.5 * shade)}">{html.escape(text)}</td>'
-                for text, shade in zip(row, shades, strict=True)
+                else f'<td style="{ground.format(0.5 * shade)}">{html.escape(text)}'
+                + "".join(f"<small>{html.escape(line)}</small>" for line in note.splitlines())
+                + "</td>"
+                for text, shade, note in zip(*row, strict=True)
             )
             + "</tr>"
-            for row, shades in zip(self.rows, self.shades, strict=True)
+            for row in zip(self.numbers, self.shades, self.notes, strict=True)
         )
         head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in self.header)
         return (
@@ -189,10 +199,14 @@ class ShadedTable(Table):
 
 
 def shaded(
-    columns: Mapping[str, Sequence[Any]], limits: tuple[float, float], digits: int = 1
+    columns: Mapping[str, Sequence[Any]],
+    limits: tuple[float, float],
+    digits: int = 1,
+    notes: Mapping[str, Sequence[str]] | None = None,
 ) -> ShadedTable:
     """A table of numbers over several decades, as a map of them: `limits` are those of the shades,
-    on a logarithmic scale.  Columns of texts are headings."""
+    on a logarithmic scale.  Columns of texts are headings; `notes` {header: texts} are set small
+    below the numbers of a column, line by line."""
     plain = table(columns, digits=digits)
     low, high = map(math.log10, limits)
 
@@ -204,4 +218,5 @@ def shaded(
         return min(max((math.log10(max(value, 1e-300)) - low) / (high - low), 0.0), 1.0)
 
     shades = [list(row) for row in zip(*([shade(v) for v in c] for c in columns.values()))]
-    return ShadedTable(plain.header, plain.rows, shades)
+    small = [(notes or {}).get(header) or [""] * len(plain.rows) for header in columns]
+    return ShadedTable(plain.header, plain.rows, shades, [list(row) for row in zip(*small)])
