@@ -2,29 +2,78 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+
+# A function compiled without these takes them from the kernel that happens to call it first.
+OWN: dict[str, Any] = {"fastmath": False, "error_model": "python", "forceinline": False}
 
 
 def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable], Any]:
-    """`numba.njit`, which compiles anew where its cache cannot be read or written: in a read-only
-    installation without a home, on a full disk, or after a file was damaged.
+    """`numba.njit` with the same machine code whether just compiled or from the cache, and whatever
+    was compiled before it; it compiles anew where the cache cannot be read or written: in a
+    read-only installation without a home, on a full disk, or after a file was damaged.
     """
 
     def decorate(function: Callable) -> Any:
-        compiled = numba.njit(**options)(function)
+        compiled = numba.njit(pipeline_class=_Compiler, **{**OWN, **options})(function)
         if cache and hasattr(compiled, "enable_caching"):  # else compilation is switched off
             try:
                 compiled.enable_caching()
+                compiled._cache._cache_file._source_stamp = _stamp()
                 compiled._cache = _Cache(compiled._cache)
             except RuntimeError:  # no folder that can be written
                 pass
         return compiled
 
     return decorate
+
+
+@functools.cache
+def _stamp() -> tuple:
+    """When the files with kernels changed: numba looks at a kernel's own, but what it calls may be
+    in another.
+    """
+    library = Path(__file__).parents[1]
+    folders = library / "crystals", library / "potentials"
+    files = sorted(f for folder in folders for f in folder.glob("_[a-z]*.py"))
+    return tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in files)
+
+
+class _Library(JITCodeLibrary):
+    """A kernel with its own copies of what it calls.
+
+    Such copies are compiled with the kernel, sums in another order than in the function compiled by
+    itself.  As "linkonce" or "weak" symbols they would give way to whatever has their name in the
+    process, which after compiling is the function by itself, and from the cache is not.
+    """
+
+    def _optimize_final_module(self):
+        super()._optimize_final_module()
+        for function in self._final_module.functions:
+            copied = function.linkage.name in ("linkonce_odr", "weak_odr")
+            if copied and not function.is_declaration:
+                function.linkage = "internal"
+
+
+class _Compiler(Compiler):
+    """numba's compiler, into a `_Library`."""
+
+    def define_pipelines(self):
+        state = self.state
+        if state.library is None:
+            state.library = _Library(state.targetctx.codegen(), state.func_id.func_qualname)
+            state.library.enable_object_caching()
+            # Complex products and the like: else those of the first kernel, with its `fastmath`.
+            state.targetctx.cached_internal_func = {}
+        return super().define_pipelines()
 
 
 class _Cache:

@@ -48,7 +48,7 @@ def radial(J, r, radial_data, recurrence, x, dx, P, dP):
                 dP[n, j] -= scale * back * dP[n - 2, j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def inside(R, first, last, cutoff, which, r, u, lane, lanes):
     """Collect the pairs of one site that are inside the cutoff, neighbour j at j * lanes + lane;
     returns their number.

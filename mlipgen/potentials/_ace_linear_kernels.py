@@ -12,7 +12,7 @@ from ._ace_kernels import inside, radial
 from ._harmonics import FAST, harmonics
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def inside_block(R, offsets, first, lanes, cutoff, which, r, u):
     """`inside` for `lanes` sites side by side; returns the largest number of neighbours.
 

@@ -9,7 +9,7 @@ from ..crystals._compiled import njit
 FAST = {"reassoc", "contract", "nsz"}
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def harmonics(dimension, J, u, norm, lmax, Q, cs, Y, dY):
     """Fill Y[lc, j] and the formal gradients dY[:, lc, j]; Q and cs are scratch."""
     if dimension == 2:

@@ -61,7 +61,7 @@ def zhou_radial(r, par):
     return phi, dphi, f, df
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def zhou_embedding(rho, par):
     """Embedding energy F and F' with the three published branches blended.
 
@@ -125,7 +125,7 @@ def toy_radial(r, par):
     return phi, dphi, f, df
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def toy_embedding(rho, par):
     """F = -c (sqrt(rho + rho_0) - sqrt(rho_0)) and F'; par = (c, rho_0): smooth down to the
     isolated atom.
