@@ -3,6 +3,7 @@ what was recorded of one as the reference of a fit.
 """
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,20 @@ def test_a_label_that_is_not_finite_ends_it_and_nothing_is_lost(script, folder):
 def test_a_folder_without_structures(script, tmp_path):
     with pytest.raises(SystemExit, match=r"holds no \.xyz or \.extxyz file"):
         list(script.structures(tmp_path))
+
+
+def test_the_fits_begin_with_the_assessed_one_and_each_truth_is_within_its_bar():
+    data = ROOT / "book" / "data"
+    fits = json.loads((data / "sevennet_fits.json").read_text(encoding="utf-8"))["fits"]
+    main = Assessment.load(data / "sevennet_assessment.json").defects[0].main
+    first = fits[0]
+    assert first["geometry"][0] == pytest.approx(main.geometry.value, rel=1e-3)
+    assert first["truth"]["geometry"] == pytest.approx(main.truth.geometry, rel=1e-3)
+    assert first["truth"]["energy"] == pytest.approx(main.truth.energy, abs=1e-4)
+    for fit in fits:
+        for quantity in ("geometry", "energy"):
+            value, bar = fit[quantity]
+            assert abs(value - fit["truth"][quantity]) <= bar, fit["kinds"]
 
 
 @pytest.mark.slow
