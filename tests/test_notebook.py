@@ -195,6 +195,8 @@ def test_shared_axes_and_failures(shown):
     with notebook.figure(ALT, panels=2, share="xy") as (a, b):
         a.plot([0, 1], [0, 1])
         b.plot([5, 9], [7, 8])
+        a.set_ylabel("error")
+    assert b.get_ylabel() == "error"  # below the first on a phone
     assert a.get_xlim() == b.get_xlim() and a.get_ylim() == b.get_ylim()
     assert (
         a.get_xlim()[0] < 0 and a.get_xlim()[1] > 9 and a.get_ylim()[0] < 0 and a.get_ylim()[1] > 8

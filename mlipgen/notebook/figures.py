@@ -62,7 +62,7 @@ def figure(
     alt : what the figure shows, in words, for those who do not see it
     panels : how many axes the block gets: one, or a list of several
     size : of one panel, in CSS pixels
-    share : "x", "y" or "xy": the same limits in all panels
+    share : "x", "y" or "xy": the same limits in all panels, with "y" the same label too
     legend : list the labels below the panels
     """
     if len(alt) < 20:
@@ -95,6 +95,9 @@ def _share_limits(axes: list[Any], directions: str) -> None:
         low, high = min(a for a, _ in limits), max(b for _, b in limits)
         for ax in axes:
             getattr(ax, f"set_{direction}lim")(*_wider(ax, direction, low, high))
+    if "y" in directions:  # on a phone the panels stand below each other
+        for ax in axes[1:]:
+            ax.set_ylabel(ax.get_ylabel() or axes[0].get_ylabel())
 
 
 def _wider(ax: Any, direction: str, low: float, high: float) -> tuple[float, float]:
