@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 from ipywidgets import widget_serialization
 
+from ..shared import joined
 from .data import ExplorerData, Setting
 
 HERE = Path(__file__).parent
@@ -76,7 +77,7 @@ def shared_scripts(names):
 
 def style(names=STYLE):
     """Style sheets of the explorer."""
-    return "\n".join((HERE / "style" / f"{name}.css").read_text("utf-8") for name in names)
+    return joined("colours.css", *(HERE / "style" / f"{name}.css" for name in names))
 
 
 class Cancelled(Exception):

@@ -1,19 +1,6 @@
 // Forecasts behind four native controls, with the truth on request.  Nothing is computed here:
 // every number was forecast and relaxed in Python.
 
-const SVG = "http://www.w3.org/2000/svg";
-let serial = 0;
-
-function element(parent, tag, attributes = {}, text = "") {
-  const e = tag.startsWith("svg:")
-    ? document.createElementNS(SVG, tag.slice(4))
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value);
-  e.textContent = text;
-  parent.append(e);
-  return e;
-}
-
 /** A number with `digits` that count, as people write it. */
 function written(x, digits = 2) {
   if (x === 0) return "0";
@@ -130,12 +117,12 @@ function render({ model, el }) {
   const fits = model.get("fits"),
     id = `ff${++serial}`;
   const root = element(el, "div", {
-    class: "ff",
+    class: "wf ff",
     "data-testid": "forecast-figure",
     role: "group",
     "aria-label": model.get("description"),
   });
-  const controls = element(root, "div", { class: "ff-controls" });
+  const controls = element(root, "div", { class: "wf-controls" });
   const select = (name, label) => {
     const box = element(controls, "div");
     element(box, "label", { for: `${id}-${name}` }, label);
@@ -147,27 +134,14 @@ function render({ model, el }) {
     fit: select("fit", "Fit"),
     k: select("k", "Check cell"),
   };
-  const body = element(root, "div", { class: "ff-body" });
-  const verdict = element(body, "div", { class: "ff-verdict", "aria-live": "polite" });
-  verdict.dataset.testid = "verdict";
-  const box = element(body, "label", { class: "ff-truth", for: `${id}-truth` });
+  const { body, verdict, between, panel } = bodyOf(root);
+  const box = element(between, "label", { class: "ff-truth", for: `${id}-truth` });
   const reveal = element(box, "input", { id: `${id}-truth`, type: "checkbox" });
   box.append(" Show the truth: both models relaxed on the large domain");
-  const panels = element(body, "div", { class: "ff-panels" });
-  const panel = (name, title) => {
-    const p = element(panels, "div");
-    element(p, "p", { class: "ff-title" }, title);
-    const list = element(p, "dl"),
-      out = {};
-    for (const kind of ["forecast", "truth"]) {
-      element(list, "dt", {}, kind);
-      out[kind] = element(list, "dd", { "data-testid": `${kind}-${name}` });
-    }
-    return { out, holder: element(p, "div") };
-  };
-  const geometry = panel("geometry", "Geometry error, % of |Dū|"),
-    energy = panel("energy", "Formation-energy error, meV");
-  element(body, "p", { class: "ff-key" }).innerHTML =
+  const lines = (name) => ["forecast", "truth"].map((kind) => [kind, `${kind}-${name}`]);
+  const geometry = panel("Geometry error, % of |Dū|", lines("geometry")),
+    energy = panel("Formation-energy error, meV", lines("energy"));
+  element(body, "p", { class: "wf-key" }).innerHTML =
     `<svg aria-hidden="true"><circle class="dot" cx="8" cy="7" r="4"/></svg>forecast
      <svg aria-hidden="true"><line class="bar" x1="8" x2="8" y1="0" y2="14"/></svg>its error bar
      <svg aria-hidden="true"><line class="truth" x1="0" x2="16" y1="7" y2="7"/></svg>truth,
@@ -224,12 +198,10 @@ function render({ model, el }) {
       show(out.truth, "truth", truth ? real : null, truth ? written(real, 3) : "hidden");
       chart(holder, fit, step.k, truth, what, unit, factor);
     }
-    verdict.dataset.bad = step.verdict === "applies" ? "no" : "yes";
-    verdict.replaceChildren();
-    element(verdict, "strong", {}, advice(fit, step));
     const domain = fit.atoms.toLocaleString("en");
     const asked = `The reference was asked on ${step.atoms} atoms, about an error in ${domain}.`;
-    element(verdict, "span", {}, `${asked} The potential was fitted on ${fit.train}.`);
+    const more = `${asked} The potential was fitted on ${fit.train}.`;
+    tell(verdict, step.verdict !== "applies", advice(fit, step), more);
   }
 
   /** The nearest fit and check cell to what is asked, the check cell as far beyond the training. */
@@ -255,20 +227,7 @@ function render({ model, el }) {
     model.set("truth", reveal.checked);
     model.save_changes();
   });
-  model.on("change:point change:truth", draw);
-  draw();
-  let seen = 0;
-  const resized = new ResizeObserver(() => {
-    if (root.clientWidth !== seen) {
-      seen = root.clientWidth;
-      draw();
-    }
-  });
-  resized.observe(root);
-  return () => {
-    resized.disconnect();
-    model.off("change:point change:truth", draw);
-  };
+  return keepDrawn(root, model, "change:point change:truth", draw);
 }
 
 export default { render };

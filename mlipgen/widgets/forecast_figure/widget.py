@@ -9,6 +9,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from ..shared import joined
+
 HERE = Path(__file__).parent
 #: What the page shows of a check cell.
 STEP = ("k", "atoms", "geometry", "bar", "energy", "energy_bar", "verdict")
@@ -39,8 +41,8 @@ class ForecastFigure(anywidget.AnyWidget):
     ValueError          without fits or description, for a fit given twice, or a start that is none
     """
 
-    _esm = HERE / "forecast_figure.js"
-    _css = HERE / "forecast_figure.css"
+    _esm = joined("panels.js", HERE / "forecast_figure.js")
+    _css = joined("colours.css", "panels.css", HERE / "forecast_figure.css")
     fits = traitlets.List(traitlets.Dict()).tag(sync=True)
     description = traitlets.Unicode().tag(sync=True)
     point = traitlets.Dict().tag(sync=True)

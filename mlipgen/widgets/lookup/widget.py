@@ -10,6 +10,8 @@ import anywidget
 import numpy as np
 import traitlets
 
+from ..shared import joined
+
 HERE = Path(__file__).parent
 STYLES = ("line", "dashed", "marks", "open", "both")
 
@@ -83,7 +85,7 @@ class LookupFigure(anywidget.AnyWidget):
     """
 
     _esm = HERE / "lookup.js"
-    _css = HERE / "lookup.css"
+    _css = joined("colours.css", HERE / "lookup.css")
     # text: dictionaries would arrive with their keys sorted
     payload = traitlets.Unicode().tag(sync=True)
     index = traitlets.Int(0).tag(sync=True)

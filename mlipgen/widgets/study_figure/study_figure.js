@@ -8,8 +8,6 @@ const KINDS = {
   V: "virials",
   FC: "force constants",
 };
-const SVG = "http://www.w3.org/2000/svg";
-let serial = 0;
 
 function spoken(observations) {
   const kinds = observations
@@ -19,16 +17,6 @@ function spoken(observations) {
   return kinds.length === 1
     ? `${kinds[0]} only`
     : `${kinds.slice(0, -1).join(", ")} and ${kinds.at(-1)}`;
-}
-
-function element(parent, tag, attributes = {}, text = "") {
-  const e = tag.startsWith("svg:")
-    ? document.createElementNS(SVG, tag.slice(4))
-    : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value);
-  e.textContent = text;
-  parent.append(e);
-  return e;
 }
 
 const superscript = (n) =>
@@ -148,14 +136,14 @@ function render({ model, el }) {
   const atoms = new Map(labels.atoms),
     functions = new Map(rows.map((r) => [r.degree, r.n_basis]));
   const root = element(el, "div", {
-    class: "sf",
+    class: "wf sf",
     "data-testid": "study-figure",
     role: "group",
     "aria-label":
       `Study of the ${labels.crystal} ${labels.defect}: ` + "choose a training set, see the error",
   });
 
-  const controls = element(root, "div", { class: "sf-controls" });
+  const controls = element(root, "div", { class: "wf-controls" });
   const range = (name, label, values) => {
     const box = element(controls, "div");
     element(box, "label", { for: `${id}-${name}` }, label);
@@ -176,27 +164,11 @@ function render({ model, el }) {
     element(select, "option", { value: kinds }, `${kinds}: ${spoken(kinds)}`);
   const degree = range("degree", "Fit accuracy", degrees);
 
-  const body = element(root, "div", { class: "sf-body" });
-  const verdict = element(body, "div", {
-    class: "sf-verdict",
-    "aria-live": "polite",
-    "data-testid": "verdict",
-  });
-  const panels = element(body, "div", { class: "sf-panels" });
-  const panel = (name, title) => {
-    const p = element(panels, "div");
-    element(p, "p", { class: "sf-title" }, title);
-    const list = element(p, "dl"),
-      out = {};
-    for (const kind of ["predicted", "measured"]) {
-      element(list, "dt", {}, kind);
-      out[kind] = element(list, "dd", { "data-testid": `${kind}-${name}-error` });
-    }
-    return { out, holder: element(p, "div") };
-  };
-  const geometry = panel("geometry", "Geometry error"),
-    energy = panel("energy", "Formation-energy error");
-  element(body, "p", { class: "sf-key" }).innerHTML =
+  const { body, verdict, panel } = bodyOf(root);
+  const lines = (name) => ["predicted", "measured"].map((kind) => [kind, `${kind}-${name}-error`]);
+  const geometry = panel("Geometry error", lines("geometry")),
+    energy = panel("Formation-energy error", lines("energy"));
+  element(body, "p", { class: "wf-key" }).innerHTML =
     `<svg aria-hidden="true"><circle class="dot" cx="8" cy="7" r="3.5"/></svg>measured by relaxing
      <svg aria-hidden="true"><circle class="ring" cx="8" cy="7" r="6"/></svg>predicted
      before relaxing
@@ -231,12 +203,9 @@ function render({ model, el }) {
               : "left its basin"
             : `${written(value * factor)}\u00a0${unit}`;
       }
-    verdict.dataset.bad = row.verdict === "applies" ? "no" : "yes";
-    verdict.replaceChildren();
-    element(verdict, "strong", {}, outcome(row, labels));
     const used = `${atoms.get(row.cell)} atoms, used on ${labels.test.toLocaleString("en")}`;
     const fitted = `Fitted to ${spoken(row.observations)} on ${used}.`;
-    element(verdict, "span", {}, `${fitted} ${trust(row)}`);
+    tell(verdict, row.verdict !== "applies", outcome(row, labels), `${fitted} ${trust(row)}`);
     chart(geometry.holder, rows, cells, point, "geometry", "Å", 1);
     chart(energy.holder, rows, cells, point, "energy", "meV", 1000);
   }
@@ -248,20 +217,7 @@ function render({ model, el }) {
   cell.input.addEventListener("input", () => choose({ cell: cells[cell.input.value] }));
   degree.input.addEventListener("input", () => choose({ degree: degrees[degree.input.value] }));
   select.addEventListener("change", () => choose({ observations: select.value }));
-  model.on("change:point", draw);
-  draw();
-  let seen = 0;
-  const resized = new ResizeObserver(() => {
-    if (root.clientWidth !== seen) {
-      seen = root.clientWidth;
-      draw();
-    }
-  });
-  resized.observe(root);
-  return () => {
-    resized.disconnect();
-    model.off("change:point", draw);
-  };
+  return keepDrawn(root, model, "change:point", draw);
 }
 
 export default { render };

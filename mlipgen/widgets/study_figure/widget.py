@@ -9,6 +9,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
+from ..shared import joined
+
 HERE = Path(__file__).parent
 SHOWN = (
     "cell",
@@ -36,8 +38,8 @@ class StudyFigure(anywidget.AnyWidget):
     start : dict            first point shown, e.g. {"cell": 3, "observations": "E", "degree": 8}
     """
 
-    _esm = HERE / "study_figure.js"
-    _css = HERE / "study_figure.css"
+    _esm = joined("panels.js", HERE / "study_figure.js")
+    _css = joined("colours.css", "panels.css", HERE / "study_figure.css")
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     labels = traitlets.Dict().tag(sync=True)
     point = traitlets.Dict().tag(sync=True)

@@ -43,8 +43,8 @@ function columnsOf(block, K, r, weight) {
 }
 
 /**
- * The Householder reflector of column k, whose head is R[k, k] and whose tail T[., k]: [head, beta].
- * It has been applied to the columns up to `end`.
+ * The Householder reflector of column k, whose head is R[k, k] and whose tail T[., k]:
+ * [head, beta].  It has been applied to the columns up to `end`.
  */
 function reflector(R, T, K, r, k, end) {
   const W = K + 2;
@@ -177,7 +177,7 @@ function blockKey(data, role, kind, cell) {
 /** How forces may be weighted, and the block of each way. */
 const FORCES = { uniform: "F", distance: "Fw", dual: "Fd" };
 
-/** Which training blocks a setting uses, with the squared-weight's root; those of the crystal first. */
+/** Which training blocks a setting uses and their weights; those of the crystal come first. */
 function chosenBlocks(setting) {
   const chosen = [];
   for (const kind of ["V", "FC", "E", "F"]) {
@@ -188,9 +188,9 @@ function chosenBlocks(setting) {
 }
 
 /**
- * The triangle of the prior and some blocks, [[name, weight]], each merged into that of those before
- * it.  The last ones are kept, the partial ones as well: where one weight moves, what comes before
- * it is not merged again, and noise moves right-hand sides only.
+ * The triangle of the prior and some blocks, [[name, weight]], each merged into that of those
+ * before it.  The last ones are kept, the partial ones as well: where one weight moves, what comes
+ * before it is not merged again, and noise moves right-hand sides only.
  */
 function triangle(data, K, ridge, blocks) {
   return data.kept.triangles.get(JSON.stringify([K, ridge, blocks]), () => {

@@ -23,8 +23,8 @@ function choicesOf({ kinds }) {
 }
 
 /**
- * The problems that are paid for: of each cell size with as much of the crystal's data as is allowed
- * and affordable.  Less of it is not searched, because a small weight comes to the same.
+ * The problems that are paid for: of each cell size with as much of the crystal's data as is
+ * allowed and affordable.  Less of it is not searched, because a small weight comes to the same.
  */
 function affordable({ meta }, facts, problem, budget) {
   const less = (a, b) => a.length < b.length && a.every((k) => b.includes(k));
