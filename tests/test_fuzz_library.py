@@ -32,12 +32,35 @@ from mlipgen.crystals import (
     translated,
     vacancy,
 )
-from mlipgen.equilibrium import EnergyNorm, LatticeGreen, relax
+from mlipgen.equilibrium import (
+    EnergyNorm,
+    LatticeGreen,
+    continuum_prediction,
+    elastic_dipole,
+    far_field,
+    green_gradient,
+    hessian_at,
+    landscape,
+    lattice_prediction,
+    lattice_stability,
+    on_lattice,
+    ramp,
+    relax,
+)
 from mlipgen.experiments.census import CensusStudy
 from mlipgen.experiments.forecast_census import ForecastStudy
 from mlipgen.experiments.study import Study
 from mlipgen.failures import NoEquilibrium
-from mlipgen.generalisation import Reference, defect_error, match_labels, measure, predict
+from mlipgen.generalisation import (
+    Reference,
+    cut_constant,
+    defect_error,
+    dual_norm,
+    match_labels,
+    measure,
+    predict,
+    wave_mismatch,
+)
 from mlipgen.learning import (
     Configuration,
     Energy,
@@ -45,8 +68,12 @@ from mlipgen.learning import (
     Forces,
     Virial,
     assemble,
+    crystal_observations,
     fit,
     fit_blocks,
+    fitted_model,
+    labelling_cost,
+    nested_basis,
     parse_kinds,
     strains,
     training_set,
@@ -57,10 +84,12 @@ from mlipgen.potentials import (
     LinearACE,
     StillingerWeber,
     Toy2D,
+    elastic_tensor,
     energies_and_forces,
     hessian_vector,
     load_potential,
     site_hessian,
+    virial,
 )
 from mlipgen.rates import observed_rate
 
@@ -82,6 +111,7 @@ BLOCKS = assemble(
 )
 RELAXED = relax(W, HOLE, green=GREEN, tolerance=1e-3, saddle="ignore")
 REFERENCE = Reference(W, HOLE, tolerance=1e-6)
+STIFFNESS = elastic_tensor(W, CRYSTAL)
 POTENTIALS = (W, StillingerWeber("Si"), Toy2D(), BASIS, MODEL)
 
 
@@ -285,6 +315,27 @@ CALLS = {
     "matched positions": lambda x: matched(positions=x),
     "matched limit": lambda x: matched(limit=x),
     "fit to": fitted_to,
+    "fit's model": lambda x: finite(fitted_model(BASIS, x, W, CRYSTAL).theta),
+    "nested basis": lambda x: nested_basis(BASIS, x),
+    "strained crystals": lambda x: crystal_observations(CRYSTAL, x),
+    "cost cutoff": lambda x: finite(labelling_cost(CRYSTAL, capped(x, 9.0))),
+    "cost virials": lambda x: finite(labelling_cost(CRYSTAL, 4.4, virials=x)),
+    "cost power": lambda x: finite(labelling_cost(CRYSTAL, 4.4, virials=1, power=x)),
+    "virial of": lambda x: finite(virial(W, x, [0, 1])),
+    "ramp": lambda x: finite(ramp(np.ones(2), x)),
+    "on lattice": lambda x: on_lattice(HOLE, x),
+    "far field": lambda x: far_field(RELAXED, u=x),
+    "far field bins": lambda x: far_field(RELAXED, bins=capped(x, 200)),
+    "dipole method": lambda x: finite(elastic_dipole(W, RELAXED, x)),
+    "dipole in the continuum": lambda x: finite(continuum_prediction(W, HOLE, x)),
+    "dipole in the lattice": lambda x: finite(lattice_prediction(GREEN, HOLE, x)),
+    "Green at": lambda x: finite(green_gradient(STIFFNESS, x)),
+    "Green points": lambda x: finite(green_gradient(STIFFNESS, np.ones((1, 3)), capped(x, 50))),
+    "Hessian at": lambda x: hessian_at(W, x, HOLE.cell),
+    "landscape": lambda x: landscape(W, HOLE.cell, x),
+    "landscape skin": lambda x: landscape(W, HOLE.cell, HOLE.positions, capped(x, 5.0)),
+    "dual norm": lambda x: finite(dual_norm(x, REFERENCE)),
+    "cut": lambda x: finite(cut_constant(REFERENCE, x)),
 }  # fmt: skip
 
 
@@ -305,6 +356,8 @@ LONGER = {
         for k in ("positions", "lattice_index", "centre")
     },
     "force constants": lambda x: stiff(a=capped(x, 40.0)),
+    "waves": lambda x: finite(wave_mismatch(MODEL, W, CRYSTAL, capped(x, 4))),
+    "stability": lambda x: finite(lattice_stability(W, CRYSTAL, capped(x, 4))),
 }
 
 #: Public names that are not called here, and why.
@@ -324,18 +377,21 @@ NOT_CALLED = {
     "calculators, spoilt in test_calculator_model and test_ase_calculator": (
         "CalculatorModel SiteCalculator check_potential"
     ),
-    "takes what is checked where it is made (Crystal, Defect, Reference, potential, Fit), and "
-    "numbers with defaults that nobody gives": (
-        "ForceWeights LatticeStiffness WeightedForces continuum_prediction crystal_observations "
-        "cubic_constants curvature_at cut_constant default_tolerances default_weights "
-        "defect_configurations defect_observations defect_response dual_norm elastic_dipole "
-        "elastic_tensor extreme_eigenvalue far_field fitted_model force_constant_mismatch "
-        "force_constants formation_energy geometry_bound gram_table green_gradient "
-        "held_out_crystal_observations held_out_set hessian_at identifiability joint_ranks "
-        "labelling_cost landscape lattice_displacement lattice_prediction lattice_stability "
-        "linear_response lowest_curvature mismatch nested_basis on_lattice ramp residual_terms "
-        "scaled_rows soft_fields solve stability_constant terms_bound translations virial "
-        "virial_mismatch wave_mismatch"
+    "no arguments, or only what is checked where it is made (Crystal, Defect, Reference, a "
+    "potential)": (
+        "LatticeStiffness WeightedForces cubic_constants default_tolerances default_weights "
+        "defect_response force_constant_mismatch force_constants formation_energy gram_table "
+        "held_out_crystal_observations lattice_displacement mismatch translations"
+    ),
+    "the arguments of training_set, which is called": (
+        "defect_configurations defect_observations held_out_set"
+    ),
+    "operators, blocks and numbers that other functions of the library compute": (
+        "ForceWeights curvature_at extreme_eigenvalue identifiability joint_ranks "
+        "linear_response lowest_curvature scaled_rows soft_fields solve stability_constant"
+    ),
+    "a second of solving for each input, of a reference and numbers with defaults": (
+        "geometry_bound residual_terms terms_bound virial_mismatch"
     ),
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crystals import Neighbours, minimum_image, translated, translations
+from ..failures import require_whole
 from ..potentials.derivatives import elastic_tensor, virial
 from .farfield import on_lattice
 from .landscape import landscape
@@ -59,6 +60,7 @@ def green_gradient(A: np.ndarray, x: np.ndarray, points: int = 32) -> np.ndarray
     exponentially accurate, with 32 points to 1e-8 even for lead (anisotropy 4.1) and to machine
     precision for tungsten.
     """
+    points = require_whole("points", points, 1, 1e6)
     x = np.atleast_2d(x)
     r = np.linalg.norm(x, axis=1)
     T = x / r[:, None]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..crystals import minimum_image, thickness, translated, translations
+from ..failures import require_number, require_whole
 from ..potentials._complex import smoothstep
 from ..rates import observed_rate
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 def ramp(r: np.ndarray, L: float) -> np.ndarray:
     """0 for r <= L, 1 for r >= 2L, the C3 smoothstep in between."""
+    L = require_number("L", L, 1e-9, 1e9)
     return smoothstep.py_func(np.clip(r / L - 1, 0, 1))[0]
 
 
@@ -30,6 +32,12 @@ def on_lattice(defect: Defect, u: np.ndarray, empty: float = np.nan) -> np.ndarr
 
     With `empty` nan (the default) shared sites are nan as well: their differences are no strain.
     """
+    u = np.asarray(u)
+    if u.shape != defect.positions.shape:
+        raise ValueError(
+            f"u of shape {u.shape}: one vector for each atom of {defect.name} is needed, "
+            f"{defect.positions.shape}"
+        )
     count = defect.occupation[:, None]
     field = defect.sum_on_sites(u) / np.maximum(count, 1)
     return np.where(count == 1 if np.isnan(empty) else count > 0, field, empty)
@@ -84,6 +92,7 @@ def far_field(
 
     Source: decay |D^j u| <= C (1 + r)^(1 - d - j), Ehrlacher, Ortner and Shapeev 2016.
     """
+    bins = require_whole("bins", bins, 1, 1e6)
     defect = equilibrium.defect
     cell = defect.homogeneous
     step = [translated(cell, rho) for rho in translations(cell.crystal)]

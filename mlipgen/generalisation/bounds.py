@@ -84,6 +84,10 @@ def dual_norm(f: np.ndarray, reference: Reference, rtol: float = 1e-2) -> float:
     """<f, H^-1 f>^(1/2), eV^(1/2): the energy-weighted size of forces f (n, d), mean force ignored;
     its own error is of the order rtol^2.
     """
+    f = np.asarray(f, float)
+    if f.shape != reference.equilibrium.u.shape:
+        needed = reference.equilibrium.u.shape
+        raise ValueError(f"forces of shape {f.shape}: one for each atom is needed, {needed}")
     du = reference.response(f, rtol)
     return float(np.sqrt(max((f * du).sum(), 0.0)))
 

@@ -24,6 +24,7 @@ from scipy.linalg import qr, solve_triangular, svd
 
 from ..crystals import Supercell, thickness
 from ..equilibrium.landscape import landscape
+from ..failures import require_number, require_whole
 from .kinds import default_tolerances
 
 if TYPE_CHECKING:
@@ -167,6 +168,11 @@ def labelling_cost(
                             direction by symmetry for each
         sublattice (cubic crystals)
     """
+    cutoff = require_number("cutoff", cutoff, 0, 1e3)
+    virials, power = (
+        require_whole("virials", virials, 0, 1e9),
+        require_number("power", power, 0, 10),
+    )
     repeats = lambda factor: np.ceil(factor * cutoff / thickness(crystal.cell) - 1e-9).astype(int)
     cost = sum(float(len(c.positions)) ** power for c in configurations)
     cost += virials * float(len(crystal.basis)) ** power * np.prod(repeats(2.0))

@@ -130,6 +130,7 @@ class ACEBasis:
 
         Built once for each degree; of the basis's own degree it is the basis itself.
         """
+        self.subset(degree)  # refuses what is no degree of a part of it
         if degree == self.degree:
             return self
         if degree not in self._nested:
