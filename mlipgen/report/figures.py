@@ -22,7 +22,7 @@ def series_in_k(name: str, main: Comparison, what: str) -> Figure | None:
     edges = [values[-1] + sign * (marks[-1] or 0) for sign in (1, -1)]
     told = [scale * truth] if truth is not None else []
     x = Axis("atoms of the check cell", *span(atoms, zero=True))
-    label = "energy error, meV" if what == "energy" else "geometry error |D du|, Å"
+    label = "energy error, meV" if what == "energy" else "geometry error |D δu|, Å"
     y = Axis(label, *span([*values, *edges, *told], zero=True))
     lines = [Series("forecast", atoms, values, marks)]
     if truth is not None:
@@ -51,7 +51,7 @@ def by_distance(name: str, main: Comparison) -> Figure | None:
     lines = [
         Series("force on an atom, rms", middle, [s.force_rms for s in main.shells]),
         Series("force, largest", middle, [s.force_max for s in main.shells], look=2),
-        Series("|D du| of the shell", middle, [s.error for s in main.shells], look=3),
+        Series("|D δu| of the shell", middle, [s.error for s in main.shells], look=3),
     ]
     values = [v for line in lines for v in line.y if v > 0]
     floor = max(values, default=1.0) * 1e-7
@@ -65,7 +65,7 @@ def by_distance(name: str, main: Comparison) -> Figure | None:
         f"{length(last.error)}."
     )
     drawn = plot(f"{name}-distance", alt, x, y, lines)
-    header = ["Å", "atoms", "force rms, eV/Å", "force largest, eV/Å", "|D du|, Å"]
+    header = ["Å", "atoms", "force rms, eV/Å", "force largest, eV/Å", "|D δu|, Å"]
     rows = [
         [
             f"{short(s.inner)} to {short(s.outer)}",
@@ -86,7 +86,7 @@ def budget_bars(name: str, main: Comparison) -> Figure | None:
     entries = [(term.name, term.geometry) for term in main.budget.terms]
     told = "; ".join(f"{text} {length(value)}" for text, value in entries)
     alt = f"Error budget of the {name}: {told}."
-    return bars(f"{name}-budget", alt, "|D du| that it alone causes, Å", entries)
+    return bars(f"{name}-budget", alt, "|D δu| that it alone causes, Å", entries)
 
 
 def force_constants(crystal: CrystalSection) -> Figure:

@@ -11,8 +11,8 @@ FORECAST = [
     "defect",
     "formation energy",
     "its error",
-    "geometry error |D du|",
-    "of |Du|",
+    "geometry error |D δu|",
+    "of |Dū|",
     "κ",
     "verdict",
 ]

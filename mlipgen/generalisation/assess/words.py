@@ -1,5 +1,7 @@
 """The verdict in words, the most important first."""
 
+import re
+
 from .assessment import Assessment
 from .defect_sections import Comparison, DefectSection
 from .numbers import cells, energy, length, percent
@@ -23,6 +25,21 @@ def verdict_in_words(a: Assessment) -> list[str]:
     return [text for text in out if text]
 
 
+def in_words(text: str) -> str:
+    """The library's names of dumbbells as a reader knows them: dumbbell-110 is ⟨110⟩ dumbbell."""
+    return re.sub(r"\bdumbbell-(\d{3})\b", r"⟨\1⟩ dumbbell", text)
+
+
+def _begins(name: str) -> str:
+    """A defect's name at the beginning of a sentence."""
+    return in_words(name) if name.startswith("dumbbell") else name.capitalize()
+
+
+def _below(name: str) -> str:
+    """C44 with its indices below the line."""
+    return name.translate(str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉"))
+
+
 def _of_shopping(shopping) -> str:
     most = sum(offer.gain for offer in shopping.offers)
     if shopping.exact and most < SMALL:
@@ -34,25 +51,25 @@ def _of_shopping(shopping) -> str:
         return ""
     best = shopping.offers[0]
     return (
-        f"Best value of new data: {best.structure} in {cells(best.cells)} cells "
+        f"Best value of new data: {in_words(best.structure)} in {cells(best.cells)} cells "
         f"({best.kinds}), which takes away {percent(best.gain)} of the predicted error"
         f"{'' if shopping.exact else ' (heuristic)'}."
     )
 
 
 def _of_defect(section: DefectSection) -> str:
-    main, name = section.main, section.name.capitalize()
+    main, name = section.main, _begins(section.name)
     if not main.applies or main.geometry is None or main.energy is None:
         return f"{name}: no forecast ({main.outcome}: {main.why})."
     error, geometry = main.energy, main.geometry
     direction = "above" if error.value > 0 else "below"
     text = (
         f"{name}: the candidate's formation energy is {energy(abs(error.value), error.bar)} "
-        f"{direction} the reference's; its geometry error |D du| is "
+        f"{direction} the reference's; its geometry error |D δu| is "
         f"{length(geometry.value, geometry.bar)}"
     )
     if main.scale:
-        text += f", {percent(geometry.value / main.scale)} of |Du|"
+        text += f", {percent(geometry.value / main.scale)} of |Dū|"
     if main.largest is not None:
         text += f", and an atom is misplaced by {length(main.largest)} at most"
     return text + (" (one check cell: no error bar)." if error.bar is None else ".")
@@ -60,15 +77,16 @@ def _of_defect(section: DefectSection) -> str:
 
 def _of_basin(section: DefectSection) -> str:
     basin = section.basin
+    why = "" if basin is None else basin.why.rstrip(".?").replace(" -", " −")
     if basin is not None and basin.followed < 0:
         return (
-            f"{section.name.capitalize()}: the reference's symmetric state is a saddle point; its "
+            f"{_begins(section.name)}: the reference's symmetric state is a saddle point; its "
             f"minimum in {cells(basin.cells)} cells lies {energy(-basin.followed)} below"
-            f"{', and ' + basin.why.rstrip('.?') if basin.why else ''}."
+            f"{', and ' + why if why else ''}."
         )
     if basin is None or (basin.kept and basin.same) or not section.main.applies:
         return ""
-    return f"{section.name.capitalize()}: {basin.why.rstrip('.?')}."
+    return f"{_begins(section.name)}: {why}."
 
 
 def _of_cause(section: DefectSection) -> str:
@@ -80,7 +98,7 @@ def _of_cause(section: DefectSection) -> str:
     if total == 0:
         return ""
     return (
-        f"Most of the {section.name}'s geometry error comes from the {worst.name} "
+        f"Most of the {in_words(section.name)}'s geometry error comes from the {worst.name} "
         f"({percent(worst.geometry / total)} of the budget)."
     )
 
@@ -89,12 +107,14 @@ def _of_ranking(ranking) -> str:
     known = [r for r in ranking if r.corrected is not None]
     if len(known) < 2:
         return ""
-    order = [r.defect for r in known]
-    if [r.defect for r in sorted(known, key=lambda r: r.candidate)] != order:
+    order = [in_words(r.defect) for r in known]
+    if [in_words(r.defect) for r in sorted(known, key=lambda r: r.candidate)] != order:
         return f"The candidate ranks the defects wrongly; corrected: {', '.join(order)}."
-    for a, b in zip(known[:-1], known[1:]):
+    for k, (a, b) in enumerate(zip(known[:-1], known[1:])):
         if a.bar is None or b.bar is None or b.corrected - a.corrected < a.bar + b.bar:
-            return f"The order of {a.defect} and {b.defect} is not decided: their bars overlap."
+            return (
+                f"The order of {' and '.join(order[k : k + 2])} is not decided: their bars overlap."
+            )
     return f"The candidate ranks the defects rightly: {', '.join(order)}."
 
 
@@ -126,7 +146,7 @@ def _of_levels(candidate, reference) -> str:
 
 def _of_elasticity(crystal) -> str:
     off = [
-        f"{e.name} by {100 * (e.candidate / e.reference - 1):+.0f} %"
+        f"{_below(e.name)} by {100 * (e.candidate / e.reference - 1):+.0f} %".replace("-", "−")
         for e in crystal.elastic
         if abs(e.candidate - e.reference) > CLOSE * abs(e.reference)
     ]
