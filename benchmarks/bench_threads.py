@@ -66,7 +66,7 @@ def measure():
 
 
 def main():
-    runs = []
+    runs, load = [], f"load average {os.getloadavg()[0]:.1f} before"
     for threads in ("1", "2"):
         env = {**os.environ, "NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"}
         command = [sys.executable, __file__, "--measure"]
@@ -77,7 +77,7 @@ def main():
     one, two = runs
     for what in one:
         goal = None if "machine" in what else 1 / 1.7
-        report(Row(f"two threads, {what}", two[what], "s", "one thread", one[what], goal))
+        report(Row(f"two threads, {what}", two[what], "s", "one thread", one[what], goal, load))
 
 
 if __name__ == "__main__":

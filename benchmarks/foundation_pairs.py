@@ -147,7 +147,7 @@ def facts(bench, symbol, name, near=None):
     """
     kept = bench.folder / f"{symbol} {name}.json"
     if kept.exists():
-        return json.loads(kept.read_text())
+        return json.loads(kept.read_text(encoding="utf-8"))
     domain, checks, supercell = SIZES[symbol]
     tell = lambda text, stage=False: bench.tell(f"{symbol} {name} {text}")
     model = bench.model(name, symbol, supercell)
@@ -181,7 +181,7 @@ def facts(bench, symbol, name, near=None):
             out["vacancy"] = vacancy(model, crystal, domain, checks, flight.floor.force, tell)
     except (ValueError, CalculatorFailed) as error:
         out["why"] = str(error)
-    kept.write_text(json.dumps(out, indent=1) + "\n")
+    kept.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
     return out
 
 
@@ -250,7 +250,7 @@ def run(bench, symbol, candidate, reference, known):
     except (NoEquilibrium, ValueError, CalculatorFailed) as error:
         out |= {"outcome": "refused", "why": str(error)}
     out["computed"] = [m.calculator.computed - b for m, b in zip(models, before)]
-    kept.write_text(json.dumps(out, indent=1) + "\n")
+    kept.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
 
 
 def measured(pair, settings):
@@ -299,7 +299,7 @@ def entry(bench, known, symbol, candidate, reference):
         return out | {"outcome": short[0], "why": "; ".join(long)}
     path = bench.folder / f"{symbol} {candidate} {reference}.json"
     if path.exists():
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     return out | {"outcome": "not run", "why": "not affordable here"}
 
 
@@ -330,7 +330,9 @@ def versions(python):
         "import importlib.metadata as m, json, sys;"
         "print(json.dumps({p: m.version(p) for p in sys.argv[1:]}))"
     )
-    return json.loads(subprocess.check_output([python, "-c", ask, *PACKAGES], text=True))
+    return json.loads(
+        subprocess.check_output([python, "-c", ask, *PACKAGES], text=True, encoding="utf-8")
+    )
 
 
 def main(python, folder, only="", minutes=float("inf")):

@@ -58,7 +58,7 @@ def test_compiled_and_cached_kernels_give_the_same_bits(tmp_path):
         environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path), *sys.path])
         command = [sys.executable, "-c", RUN, *names]
         return subprocess.run(
-            command, capture_output=True, text=True, check=True, env=environment
+            command, capture_output=True, text=True, check=True, env=environment, encoding="utf-8"
         ).stdout
 
     compiled = run("first", "squares", "cubes", "sums")
