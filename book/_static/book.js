@@ -138,7 +138,7 @@
     "tbody th": "rowheader",
   };
 
-  /** A row of a table becomes a card: its first cell, below it the others with their columns' names,
+  /** A row of a table becomes a card: its first cell, below the others with their columns' names,
       two in a line where they find room (book.css).  Roles say that it is a table still. */
   function cards(table) {
     const heads = [...table.tHead.rows[0].cells];
