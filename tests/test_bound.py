@@ -155,6 +155,9 @@ def test_a_perfect_model_has_no_residual(tungsten):
     assert force_constant_mismatch(exact, exact, tungsten.crystal)[1].max() == 0
     assert wave_mismatch(exact, exact, tungsten.crystal, 4) == 0
     assert virial_mismatch(exact, exact, tungsten.crystal) == (0, 0, 0)
+    for bad in ({"step": 0.0}, {"step": np.nan}, {"step": 3.0}, {"directions": 0}):
+        with pytest.raises(ValueError, match=next(iter(bad))):
+            virial_mismatch(exact, exact, tungsten.crystal, **bad)
 
 
 def test_crystal_weights_see_what_was_fitted(tungsten):

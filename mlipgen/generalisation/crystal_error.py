@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..equilibrium.norm import gram_table
+from ..failures import require_number, require_whole
 from ..learning.observations import Virial
 from ..potentials.derivatives import aligned, elastic_tensor, force_constants
 
@@ -76,6 +77,8 @@ def virial_mismatch(
     eps_V2 : eV per atom, largest |d^3W/dF^3 [F, F]| over random unit F, by central differences,
         basis atoms clamped
     """
+    step = require_number("step", step, 1e-6, 0.2, "a small strain, e.g. 0.01")
+    directions = require_whole("directions", directions, 1, 100_000)
     d = crystal.dimension
     stress = lambda m, F: Virial(crystal, F).observe(m)[: d * d]
     delta = lambda F: stress(model, F) - stress(reference_potential, F)
