@@ -324,7 +324,7 @@ def test_a_forecast_of_a_saddle_point_of_the_reference_does_not_apply():
     below = formation_energy(TILTED, saddle) - main.truth.reference_energy
     assert below > 0.3 and main.truth.followed == pytest.approx(-below, abs=1e-6)
     assert main.outcome == "not the reference's minimum" and not main.applies
-    assert a.verdict[0].startswith("Dumbbell-111: no forecast (not the reference's minimum:")
+    assert a.verdict[0].startswith("⟨111⟩ dumbbell: no forecast (not the reference's minimum:")
     assert f"{1e3 * below:.0f} meV below" in a.verdict[0]
     assert not check(a, parse_limits("9eV"))[0].passed and a.ranking[0].corrected is None
     assert Assessment.from_json(a.to_json()) == a
