@@ -21,7 +21,7 @@ book test check fuzz newest refresh: export OPENBLAS_NUM_THREADS = 1
 .PHONY: help book test lint check fuzz live refresh assignments clean setup javascript lock newest
 
 help:
-	@sed -n '1,7s/^# //p' Makefile
+	@sed -n '1,8s/^# //p' Makefile
 
 $(STAMP): requirements.txt requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: sudo apt-get install python3 python3-venv"; exit 1; }

@@ -28,7 +28,7 @@ from mlipgen.generalisation.assess.shopping import Shop
 from mlipgen.generalisation.forecast import forecast
 from mlipgen.learning import assemble, fit_blocks
 from mlipgen.learning.labels import CachedCalculator, LabelStore, structure_key
-from mlipgen.learning.observations import Energy, Forces, Virial
+from mlipgen.learning.observations import Energy, ForceConstants, Forces, Virial
 from mlipgen.learning.training import defect_configurations, strains
 from mlipgen.potentials import ACEBasis, CalculatorModel
 from mlipgen.potentials.files import save_model
@@ -72,13 +72,17 @@ class Witness(CachedCalculator):
         self.frames[structure_key(self.atoms)] = (self.atoms.copy(), dict(self.results))
 
 
-def candidate(model, crystal, configurations):
+def fitted(model, crystal, configurations, kinds="EFV"):
+    """The fit to labels of these configurations and, if asked for, of the perfect crystal."""
     basis = ACEBasis(CUTOFF, DEGREE, r0=float(crystal.shells[0]))
     observations = [kind(c) for c in configurations for kind in (Energy, Forces)]
-    # compressed and dilated as far as its lattice constant is searched for
-    dilated = [(1 + s) * np.eye(3) for s in (-0.06, -0.04, -0.02, 0.02, 0.04, 0.06)]
-    observations += [Virial(crystal, F) for F in (*strains(3), *dilated)]
-    return fit_blocks(assemble(observations, basis, model), basis, "EFV", model, crystal).model
+    if "V" in kinds:
+        # compressed and dilated as far as its lattice constant is searched for
+        dilated = [(1 + s) * np.eye(3) for s in (-0.06, -0.04, -0.02, 0.02, 0.04, 0.06)]
+        observations += [Virial(crystal, F) for F in (*strains(3), *dilated)]
+    if "FC" in kinds:
+        observations.append(ForceConstants(crystal))
+    return fit_blocks(assemble(observations, basis, model), basis, kinds, model, crystal)
 
 
 def write_labels(frames, path):
@@ -102,12 +106,12 @@ def main(model, data, truth=True):
     model.forget()
     model.calculator.reset()
     frames = model.calculator.frames = {}
-    fitted = candidate(model, crystal, configurations)
+    candidate = fitted(model, crystal, configurations).model
     print(f"fitted to {model.calls} labels", flush=True)
-    save_model(fitted, data / "sevennet_fit.json")
+    save_model(candidate, data / "sevennet_fit.json")
     model.calculator.frames = {}
     found = assess(
-        fitted, model, domain=DOMAIN, checks=CHECKS, lattices=("reference",), truth=truth,
+        candidate, model, domain=DOMAIN, checks=CHECKS, lattices=("reference",), truth=truth,
         lattice_constant=crystal.a, basin=False, shopping=Shop(), despite=True,
         tell=lambda text, stage=False: print(text, flush=True),
     )  # fmt: skip
@@ -120,7 +124,7 @@ def main(model, data, truth=True):
     model.calculator.reset()
     model.calculator.frames = frames
     target = Crystal("W", crystal.structure, *found.reference.lattice)
-    alone = forecast(fitted, model, target, "vacancy", DOMAIN, CHECKS)
+    alone = forecast(candidate, model, target, "vacancy", DOMAIN, CHECKS)
     print(f"{alone.geometry / main.geometry.value - 1:.1e}, {alone.energy - main.energy.value:.1e}")
     write_labels(frames.values(), data / "sevennet_labels.xyz")
 

@@ -14,8 +14,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-import numpy as np
-from assess_foundation import CHECKS, COUNT, CUTOFF, DATA, DEGREE, DOMAIN, reference
+from assess_foundation import CHECKS, COUNT, DATA, DOMAIN, fitted, reference
 from recording import write_record
 
 from mlipgen.crystals import Crystal
@@ -23,10 +22,7 @@ from mlipgen.equilibrium import EnergyNorm, formation_energy, relax
 from mlipgen.generalisation.assess.crystal import elastic_constants
 from mlipgen.generalisation.composite import same_defect
 from mlipgen.generalisation.forecast import forecast
-from mlipgen.learning import assemble, fit_blocks
-from mlipgen.learning.observations import Energy, ForceConstants, Forces, Virial
-from mlipgen.learning.training import defect_configurations, strains
-from mlipgen.potentials import ACEBasis
+from mlipgen.learning.training import defect_configurations
 
 #: Kinds of observation, and the training cell; the first is the fit of assess_foundation.py.
 FITS = (("EFV", 3), ("EF", 3), ("EFV+FC", 3), ("EF", 4))
@@ -34,20 +30,12 @@ FITS = (("EFV", 3), ("EF", 3), ("EFV+FC", 3), ("EF", 4))
 TOLERANCE = 1e-5
 
 
-def fitted(basis, model, crystal, kinds, cell):
+def fit_and_labels(model, crystal, kinds, cell):
     """The fit to `kinds` from ten vacancies in cell^3 cells, and how many labels it took."""
     configurations = defect_configurations(model, crystal, "vacancy", cell, COUNT, saddle="ignore")
     model.forget()
     model.calculator.reset()
-    observations = [kind(c) for c in configurations for kind in (Energy, Forces)]
-    if "V" in kinds:
-        # compressed and dilated as far as its lattice constant is searched for
-        dilated = [(1 + s) * np.eye(3) for s in (-0.06, -0.04, -0.02, 0.02, 0.04, 0.06)]
-        observations += [Virial(crystal, F) for F in (*strains(3), *dilated)]
-    if "FC" in kinds:
-        observations.append(ForceConstants(crystal))
-    found = fit_blocks(assemble(observations, basis, model), basis, kinds, model, crystal)
-    return found, model.calls
+    return fitted(model, crystal, configurations, kinds), model.calls
 
 
 def own_crystal(potential):
@@ -65,10 +53,9 @@ def tell(evaluations, force):
 
 def main(model):
     crystal = Crystal.equilibrium(model)
-    basis = ACEBasis(CUTOFF, DEGREE, r0=float(crystal.shells[0]))
     large, truth, out = same_defect("vacancy", crystal, DOMAIN), None, []
     for kinds, cell in FITS:
-        fit, labels = fitted(basis, model, crystal, kinds, cell)
+        fit, labels = fit_and_labels(model, crystal, kinds, cell)
         print(f"{kinds} {cell}: fitted to {labels} labels", flush=True)
         model.forget()
         model.calculator.reset()

@@ -347,7 +347,8 @@ def main(python, folder, only="", minutes=float("inf")):
     for symbol in SIZES:
         for name in NAMES:
             if (symbol, name) not in known and wanted(symbol, "model", name):
-                lattices = [m["lattice"] for (s, _), m in known.items() if s == symbol]
+                others = (m for (s, _), m in known.items() if s == symbol)
+                lattices = [m["lattice"] for m in others if "lattice" in m]  # else it has none
                 known[symbol, name] = facts(bench, symbol, name, *lattices[:1])
                 write(bench, python, known)
         sound = [n for n in NAMES if (symbol, n) in known and not refusal(known[symbol, n])]

@@ -169,10 +169,8 @@ def labelling_cost(
         sublattice (cubic crystals)
     """
     cutoff = require_number("cutoff", cutoff, 0, 1e3)
-    virials, power = (
-        require_whole("virials", virials, 0, 1e9),
-        require_number("power", power, 0, 10),
-    )
+    virials = require_whole("virials", virials, 0, 1e9)
+    power = require_number("power", power, 0, 10)
     repeats = lambda factor: np.ceil(factor * cutoff / thickness(crystal.cell) - 1e-9).astype(int)
     cost = sum(float(len(c.positions)) ** power for c in configurations)
     cost += virials * float(len(crystal.basis)) ** power * np.prod(repeats(2.0))

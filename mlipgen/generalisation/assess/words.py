@@ -32,7 +32,7 @@ def in_words(text: str) -> str:
 
 def _begins(name: str) -> str:
     """A defect's name at the beginning of a sentence."""
-    return in_words(name) if name.startswith("dumbbell") else name.capitalize()
+    return in_words(name).capitalize()
 
 
 def _below(name: str) -> str:
@@ -108,13 +108,11 @@ def _of_ranking(ranking) -> str:
     if len(known) < 2:
         return ""
     order = [in_words(r.defect) for r in known]
-    if [in_words(r.defect) for r in sorted(known, key=lambda r: r.candidate)] != order:
+    if sorted(known, key=lambda r: r.candidate) != known:
         return f"The candidate ranks the defects wrongly; corrected: {', '.join(order)}."
-    for k, (a, b) in enumerate(zip(known[:-1], known[1:])):
+    for a, b, pair in zip(known[:-1], known[1:], zip(order[:-1], order[1:])):
         if a.bar is None or b.bar is None or b.corrected - a.corrected < a.bar + b.bar:
-            return (
-                f"The order of {' and '.join(order[k : k + 2])} is not decided: their bars overlap."
-            )
+            return f"The order of {' and '.join(pair)} is not decided: their bars overlap."
     return f"The candidate ranks the defects rightly: {', '.join(order)}."
 
 
