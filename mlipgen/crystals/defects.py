@@ -6,6 +6,7 @@ request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -186,6 +187,11 @@ DEFECTS: dict[str, Callable[[Supercell], Defect]] = {
     "divacancy": divacancy,
     **{f"dumbbell-{m}": partial(dumbbell, direction=m) for m in ("100", "110", "111")},
 }
+
+
+def in_words(text: str) -> str:
+    """The names of dumbbells in a text as a reader knows them: dumbbell-110 is ⟨110⟩ dumbbell."""
+    return re.sub(r"\bdumbbell-(\d{3})\b", r"⟨\1⟩ dumbbell", text)
 
 
 def build_defect(name: str, supercell: Supercell) -> Defect:

@@ -32,9 +32,10 @@ colours stay as they are named and may vanish in dark mode.  Labels are best wri
 (|Dū|, r⁻², Å): the page's font sets them; formulas between dollars keep Matplotlib's spacing.
 """
 
+from ..crystals.defects import in_words
 from .answers import solver
 from .figures import Picture, figure, ticks
-from .prose import Table, in_words, note, number, plus_minus, shaded, table
+from .prose import Table, note, number, plus_minus, shaded, table
 from .scene import scene
 from .style import COLOURS, GRID, GUIDE, INK, LOOKS, MUTED, PAPER, look, series
 

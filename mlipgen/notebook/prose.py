@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+from ..crystals.defects import in_words
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -49,11 +51,6 @@ def _measured(values: Sequence[Any], digits: int) -> bool:
     reals = [v for v in values if isinstance(v, Real) and not isinstance(v, Integral)]
     short = [float(f"{v:.{max(digits, 3)}e}") if math.isfinite(v) else v for v in reals]
     return any(not math.isclose(a, b, rel_tol=1e-9) for a, b in zip(short, reals, strict=True))
-
-
-def in_words(text: str) -> str:
-    """The library's names of defects as prose has them: "W dumbbell-110" is W ⟨110⟩ dumbbell."""
-    return re.sub(r"\bdumbbell-(\d{3})\b", r"⟨\1⟩ dumbbell", text)
 
 
 def plus_minus(pair: Sequence[float], decimals: int = 2) -> str:

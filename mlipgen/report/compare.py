@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ..crystals.defects import in_words
 from ..generalisation.assess.assessment import Assessment
 from ..generalisation.assess.defect_sections import Comparison
 from ..generalisation.assess.numbers import energy, length
@@ -33,7 +34,7 @@ def compare(old: Assessment, new: Assessment) -> list[Change]:
     changes = []
     for section in new.defects:
         if section.name in known:
-            changes += _of_defect(section.name, known[section.name].main, section.main)
+            changes += _of_defect(in_words(section.name), known[section.name].main, section.main)
     before = {e.name: abs(e.candidate / e.reference - 1) for e in old.crystal.elastic}
     for e in new.crystal.elastic:
         a, b = before[e.name], abs(e.candidate / e.reference - 1)

@@ -1,5 +1,6 @@
 """The figures of a report, each from a section of the assessment."""
 
+from ..crystals.defects import in_words
 from ..generalisation.assess.defect_sections import Comparison, DefectSection
 from ..generalisation.assess.numbers import energy, length, short
 from ..generalisation.assess.sections import Bands, CrystalSection
@@ -156,7 +157,7 @@ def phonons(bands: Bands) -> Figure:
 
 def of_defect(section: DefectSection) -> list[Figure]:
     """All figures of one defect's main comparison."""
-    main, name = section.main, section.name
+    main, name = section.main, in_words(section.name)
     drawn = [
         series_in_k(name, main, "geometry"),
         series_in_k(name, main, "energy"),

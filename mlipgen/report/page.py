@@ -6,6 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+from ..crystals.defects import in_words
 from ..generalisation.assess.assessment import Assessment
 from ..generalisation.assess.numbers import cells, energy, length, short
 from . import figures
@@ -80,12 +81,13 @@ def _forecast(a, which):
 
 
 def _defect(section):
-    main, basin = section.main, section.basin
+    main, basin, name = section.main, section.basin, in_words(section.name)
     drawn = figures.of_defect(section)
     out = {
         "section": section,
+        "name": name,
         "figures": [(f, _CAPTIONS[_kind(f)]) for f in drawn],
-        "basin": _basin(section.name, basin),
+        "basin": _basin(name, basin),
         "budget": _energy_budget(main),
         "truth": {"header": TRUTH, "rows": truth_rows(section)},
         "scene": "",
@@ -93,7 +95,7 @@ def _defect(section):
     if section.scene is not None and section.scene.positions:
         text = json.dumps(scene_data(section.scene)).replace("<", "\\u003c")
         out |= {
-            "scene": scene_svg(section.name, section.scene)[0],
+            "scene": scene_svg(name, section.scene)[0],
             "data": text,
             "scale": length(max(section.scene.error)),
         }

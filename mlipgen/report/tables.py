@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..crystals.defects import in_words
 from ..generalisation.assess.assessment import Assessment
 from ..generalisation.assess.defect_sections import DefectSection, Ranked
 from ..generalisation.assess.numbers import cells, energy, length, percent, short, with_bar
@@ -28,15 +29,15 @@ def forecast_rows(a: Assessment, which: str) -> list[list[str]]:
     """A row for each defect, both models in lattices of one kind."""
     rows = []
     for section in a.defects:
-        c = _of(section, which)
+        c, name = _of(section, which), in_words(section.name)
         if c is None:
             continue
         if c.geometry is None or c.energy is None:
-            rows.append([section.name, energy(c.formation_energy), "–", "–", "–", "–", c.outcome])
+            rows.append([name, energy(c.formation_energy), "–", "–", "–", "–", c.outcome])
             continue
         rows.append(
             [
-                section.name,
+                name,
                 f"{short(c.formation_energy, 5)} eV",
                 energy(c.energy.value, c.energy.bar),
                 length(c.geometry.value, c.geometry.bar),
@@ -55,7 +56,7 @@ def ranking_rows(ranking: Sequence[Ranked]) -> list[list[str]]:
         if r.corrected is not None:
             corrected = f"{with_bar(r.corrected, r.bar)} eV"
         reference = "–" if r.reference is None else f"{short(r.reference, 5)} eV"
-        rows.append([r.defect, f"{short(r.candidate, 5)} eV", corrected, reference])
+        rows.append([in_words(r.defect), f"{short(r.candidate, 5)} eV", corrected, reference])
     return rows
 
 
@@ -118,7 +119,7 @@ def offer_rows(shopping: Shopping) -> list[list[str]]:
         [
             str(k),
             o.kinds,
-            o.structure,
+            in_words(o.structure),
             cells(o.cells),
             str(o.atoms),
             str(o.structures),

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..crystals.defects import in_words
 from ..generalisation.assess.assessment import Assessment
 from ..generalisation.assess.numbers import energy, length, percent
 
@@ -35,7 +36,7 @@ class Result:
     why: str
 
     def __str__(self):
-        return f"{self.defect}, limit {self.limit.text}: {self.why}"
+        return f"{in_words(self.defect)}, limit {self.limit.text}: {self.why}"
 
 
 def parse_limits(text: str) -> tuple[Limit, ...]:

@@ -1,7 +1,6 @@
 """The verdict in words, the most important first."""
 
-import re
-
+from ...crystals.defects import in_words
 from .assessment import Assessment
 from .defect_sections import Comparison, DefectSection
 from .numbers import cells, energy, length, percent
@@ -23,11 +22,6 @@ def verdict_in_words(a: Assessment) -> list[str]:
     if shopping is not None:
         out.append(_of_shopping(shopping))
     return [text for text in out if text]
-
-
-def in_words(text: str) -> str:
-    """The library's names of dumbbells as a reader knows them: dumbbell-110 is ⟨110⟩ dumbbell."""
-    return re.sub(r"\bdumbbell-(\d{3})\b", r"⟨\1⟩ dumbbell", text)
 
 
 def _begins(name: str) -> str:
