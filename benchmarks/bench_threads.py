@@ -2,6 +2,10 @@
 
 Run on idle cores: python benchmarks/bench_threads.py
 
+Both are timed in one process, in turn, so that both meet the same machine; the ratio is the median
+of that of each turn.  Only the loops over atoms of the potentials run in parallel; how much of the
+time of one thread they take says (Amdahl's law) which ratio is within reach, and is in the row.
+
 Beside them what the machine itself gains from two threads, with work that is independent and
 shares no memory: a loop in which each operation waits for the one before, and matrix products,
 which keep the floating-point units busy.  Two cores halve the time of both.  Two hyperthreads of
@@ -9,79 +13,116 @@ one core halve that of the first and leave the second: the units are shared, and
 them well has nothing to gain.  Virtual machines do not tell which of the two their processors are.
 """
 
-import functools
-import json
 import os
-import subprocess
-import sys
+
+os.environ |= {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}  # before numpy and numba
+
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from rows import Row, fastest, report
+import numba
+import numpy as np
+from rows import Row, report
+
+from mlipgen.crystals import Crystal, Neighbours, Supercell, vacancy
+from mlipgen.equilibrium import relax
+from mlipgen.potentials import EAM, ACEBasis, LinearACE, energies_and_forces
+
+GOAL = 1 / 1.7
 
 
-def measure():
-    import numba
-    import numpy as np
+class Kernels:
+    """A model whose calls are timed: what it spends outside is not in the parallel loops."""
 
-    from mlipgen.crystals import Crystal, Neighbours, Supercell, vacancy
-    from mlipgen.equilibrium import relax
-    from mlipgen.potentials import EAM, ACEBasis, LinearACE, energies_and_forces
+    def __init__(self, model):
+        self.model, self.spent = model, 0.0
 
+    def __getattr__(self, name):
+        return getattr(self.model, name)
+
+    def sites(self, R, offsets):
+        begin = time.perf_counter()
+        out = self.model.sites(R, offsets)
+        self.spent += time.perf_counter() - begin
+        return out
+
+
+def clocked(job):
+    begin = time.perf_counter()
+    job()
+    return time.perf_counter() - begin
+
+
+def paired(one, two, turns):
+    """Times (turns, 2), s, of two jobs in turn, after a first call of each that compiles."""
+    one(), two()
+    times = []
+    for turn in range(turns):
+        a, b = (one, two) if turn % 2 else (two, one)
+        first, second = clocked(a), clocked(b)
+        times.append((first, second) if turn % 2 else (second, first))
+    return np.array(times)
+
+
+def tell(what, times, goal=None, settings=""):
+    one, ratio = np.median(times[:, 0]), np.median(times[:, 1] / times[:, 0])
+    load = f"load average {os.getloadavg()[0]:.1f}"
+    settings = f"{settings}, {load}" if settings else load
+    report(Row(f"two threads, {what}", ratio * one, "s", "one thread", one, goal, settings))
+
+
+def of_a_model(what, timed, job, turns):
+    """A job that calls `timed`, on one thread and on two."""
+
+    def on(threads):
+        numba.set_num_threads(threads)
+        job()
+
+    times = paired(lambda: on(1), lambda: on(2), turns)
+    timed.spent = 0.0
+    whole = clocked(lambda: on(1))
+    share = timed.spent / whole
+    tell(what, times, GOAL, f"parallel loops are {share:.0%} of one thread's time")
+
+
+@numba.njit(nogil=True)
+def chain(steps):
+    """Operations that wait for each other."""
+    x = 1.0
+    for _ in range(steps):
+        x = 0.999999 * x + 1e-7
+    return x
+
+
+def of_the_machine():
+    own = np.random.default_rng(1).normal(size=(2, 400, 400))
+    jobs = {
+        "operations in a row": lambda _: chain(5_000_000),
+        "matrix products": lambda k: [own[k] @ own[k] for _ in range(5)],
+    }
+    with ThreadPoolExecutor(2) as pool:
+        for name, job in jobs.items():
+            alone = lambda: (job(0), job(1))
+            together = lambda: list(pool.map(job, (0, 1)))
+            tell(f"the machine's own gain, {name}", paired(alone, together, 15))
+
+
+def main():
     eam = EAM("W")
     crystal = Crystal.equilibrium(eam)
     basis = ACEBasis(5.5, 8, r0=float(crystal.shells[0]))
     ace = LinearACE(basis, np.random.default_rng(0).normal(size=len(basis)), "W")
     cell = Supercell(crystal, 16)
     x = cell.positions + 0.03 * np.random.default_rng(0).normal(size=cell.positions.shape)
-    wall = functools.partial(fastest, clock=time.perf_counter)
-    found = {}
-    for name, model in (("EAM", eam), ("ACE", ace)):
+    for name, model in (("EAM", Kernels(eam)), ("ACE", Kernels(ace))):
         near = Neighbours(x, cell.cell, model.cutoff)
-        found[f"{name}, energy and forces, {len(x):,} atoms"] = wall(
-            lambda: energies_and_forces(model, near, x), 7
-        )
-    defect = vacancy(Supercell(crystal, 20))
-    found[f"relaxing the vacancy, {len(defect):,} atoms"] = wall(
-        lambda: relax(eam, defect, tolerance=1e-7, saddle="ignore"), 3
-    )
-
-    @numba.njit(nogil=True)
-    def chain(steps):
-        x = 1.0
-        for _ in range(steps):
-            x = 0.999999 * x + 1e-7
-        return x
-
-    threads, own = numba.get_num_threads(), np.random.default_rng(1).normal(size=(2, 400, 400))
-    with ThreadPoolExecutor(threads) as pool:
-        twice = lambda job: list(pool.map(job, (0, 1)))
-        found["the machine's own gain, operations in a row"] = wall(
-            lambda: twice(lambda _: chain(5_000_000)), 15
-        )
-        found["the machine's own gain, matrix products"] = wall(
-            lambda: twice(lambda k: [own[k] @ own[k] for _ in range(5)]), 15
-        )
-    return found
-
-
-def main():
-    runs, load = [], f"load average {os.getloadavg()[0]:.1f} before"
-    for threads in ("1", "2"):
-        env = {**os.environ, "NUMBA_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": "1"}
-        command = [sys.executable, __file__, "--measure"]
-        out = subprocess.run(
-            command, env=env, check=True, capture_output=True, text=True, encoding="utf-8"
-        ).stdout
-        runs.append(json.loads(out))
-    one, two = runs
-    for what in one:
-        goal = None if "machine" in what else 1 / 1.7
-        report(Row(f"two threads, {what}", two[what], "s", "one thread", one[what], goal, load))
+        what = f"{name}, energy and forces, {len(x):,} atoms"
+        of_a_model(what, model, lambda: energies_and_forces(model, near, x), 15)
+    defect, timed = vacancy(Supercell(crystal, 20)), Kernels(eam)
+    relaxed = lambda: relax(timed, defect, tolerance=1e-7, saddle="ignore")
+    of_a_model(f"relaxing the vacancy, {len(defect):,} atoms", timed, relaxed, 7)
+    of_the_machine()
 
 
 if __name__ == "__main__":
-    if "--measure" in sys.argv:
-        print(json.dumps(measure()))
-    else:
-        main()
+    main()
