@@ -26,10 +26,9 @@ class Picture:
     def _repr_html_(self) -> str:
         # A panel is shown at 0.72 to 1.25 times its size, so that its letters stay letters.
         low, high = round(0.72 * self.width), round(1.25 * self.width)
-        panels = "".join(
-            f'<div style="flex: 1 1 {low}px; max-width: {high}px">{svg}</div>'
-            for svg in self.panels
-        )
+        panels = "".join(f'<div style="max-width: {high}px">{svg}</div>' for svg in self.panels)
+        # A grid: panels of a last row that is not full are as large as the others.
+        grid = f"display: grid; grid-template-columns: repeat(auto-fit, minmax(min({low}px, 100%)"
         keys = "".join(
             f'<li style="display: inline-block; margin: 0 1.2em 0 0">{svg} {label}</li>'
             for svg, label in self.legend
@@ -38,7 +37,7 @@ class Picture:
         return (
             '<figure class="mlip-figure" style="margin: 0">'
             f'<div role="img" aria-label="{html.escape(self.alt)}"'
-            f' style="display: flex; flex-wrap: wrap; gap: .6em 1.2em">{panels}</div>'
+            f' style="{grid}, 1fr)); gap: .6em 1.2em">{panels}</div>'
             f"{legend if keys else ''}</figure>"
         )
 

@@ -91,6 +91,12 @@ def note(**values: Any) -> None:
 _NUMERIC = re.compile(r"[−+-]?\d([\d.,±× ⁻⁰¹²³⁴⁵⁶⁷⁸⁹−%]| to )*")
 
 
+def _unbroken(text: str) -> str:
+    """k = n + 2 stays in one line; formulas know that themselves."""
+    kept = "\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}"
+    return text if "$" in text else re.sub(r"(?<=\b\w) ([+=×]) (?=\w\b)", kept, text)
+
+
 class Table:
     """A table that a page shows as one, and a terminal as text."""
 
@@ -100,7 +106,7 @@ class Table:
     def _repr_markdown_(self) -> str:
         rule = ["---:" if right else ":---" for right in self.right]
         lines = (self.header, rule, *self.rows)
-        escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)  # |Dū|
+        escaped = ([_unbroken(cell.replace("|", "\\|")) for cell in line] for line in lines)  # |Dū|
         return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
 
     def __repr__(self) -> str:
@@ -188,7 +194,11 @@ class ShadedTable(Table):
             + "</tr>"
             for row in zip(self.numbers, self.shades, self.notes, strict=True)
         )
-        head = "".join(f'<th scope="col">{html.escape(h)}</th>' for h in self.header)
+        sides = ("right" if right else "left" for right in self.right)
+        head = "".join(
+            f'<th scope="col" style="text-align: {side}">{html.escape(h)}</th>'
+            for h, side in zip(self.header, sides, strict=True)
+        )
         return (
             '<div class="pst-scrollable-table-container"><table class="table mlip-shaded">'
             f"<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
