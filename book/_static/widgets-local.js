@@ -1,7 +1,8 @@
 /* Widgets without a kernel and without a CDN.  Runs between require.js and embed-amd.js:
    1. tells require.js where the book keeps the widgets' modules, at any depth, from disk too;
    2. answers the MathJax 2 call that ipywidgets makes with MathJax 3;
-   3. gives ipywidgets' sliders the accessible name that they lack. */
+   3. gives ipywidgets' sliders the accessible name that they lack;
+   4. lets nglview's fog have the colour of the ground that book.css lays behind the atoms. */
 (function () {
   "use strict";
   // One script, one base: <root>/_static/widgets-local.js; the modules are in <root>/_static/js/.
@@ -69,6 +70,28 @@
         input.setAttribute("aria-label", label.textContent.trim());
     }
   }
+  requirejs.config({
+    map: {
+      "*": { "nglview-js-widgets": "nglview-in-theme" },
+      "nglview-in-theme": { "nglview-js-widgets": "nglview-js-widgets" },
+    },
+  });
+  define("nglview-in-theme", ["nglview-js-widgets"], function (nglview) {
+    const { createStage } = nglview.NGLView.prototype;
+    nglview.NGLView.prototype.createStage = function () {
+      createStage.call(this);
+      if (this.el.closest(".mx")) return; // the explorer looks after its own
+      const root = document.documentElement;
+      const paint = () => {
+        const ground = getComputedStyle(root).getPropertyValue("--view-ground").trim();
+        this.stage.setParameters({ backgroundColor: ground || "#ffffff" });
+      };
+      paint();
+      new MutationObserver(paint).observe(root, { attributeFilter: ["data-theme"] });
+    };
+    return nglview;
+  });
+
   document.addEventListener("DOMContentLoaded", function () {
     nameSliders(document);
     new MutationObserver(function () {
