@@ -160,6 +160,19 @@ def test_a_perfect_model_has_no_residual(tungsten):
             virial_mismatch(exact, exact, tungsten.crystal, **bad)
 
 
+def test_what_is_given_of_a_bound_is_checked(tungsten):
+    args = tungsten.potential, tungsten.reference
+    for name, bad in (("radius", 0.0), ("gamma", -1.0), ("delta", np.nan), ("cut", np.inf)):
+        given = {"radius": 9.0, "gamma": 0.3, "delta": 0.1, "cut": 1.0, name: bad}
+        with pytest.raises(ValueError, match=f"^{name}="):
+            terms_bound(*args, **given)
+        if name != "delta":
+            with pytest.raises(ValueError, match=f"^{name}="):
+                residual_terms(*args, **{k: v for k, v in given.items() if k != "delta"})
+    with pytest.raises(ValueError, match="^delta="):
+        geometry_bound(*args, weights=ForceWeights(1.0, 1.0, 1.0), delta=-0.5)
+
+
 def test_crystal_weights_see_what_was_fitted(tungsten):
     with_fc, without = (tungsten.fit(4, k, 8).model for k in ("EF+FC", "EF"))
     args = tungsten.potential, tungsten.crystal

@@ -102,8 +102,21 @@ def test_green_gradient_solves_the_anisotropic_equations():
     assert np.allclose(flux, -np.eye(3), atol=1e-6)
 
 
+@pytest.mark.parametrize("orders", [0, -1, 2.5, (1, 0), (6,), (), "1", None])
+def test_orders_of_the_far_field_are_whole_numbers_from_one(toy, orders):
+    with pytest.raises(ValueError, match="orders"):
+        equilibrium.far_field(toy[3], orders=orders)
+
+
+def test_distances_of_a_ramp_are_numbers():
+    with pytest.raises(ValueError, match="r: 1 of 3 distances are no numbers"):
+        equilibrium.ramp(np.array([1.0, np.nan, np.inf]), 1.0)
+    assert equilibrium.ramp(np.array([1.0, np.inf]), 1.0).tolist() == [0.0, 1.0]
+
+
 def test_far_field_decays_as_the_theory_says(toy):
     _, crystal, _, eq = toy
+    assert equilibrium.far_field(eq, orders=2).D.keys() == {2}  # one alone
     field = equilibrium.far_field(eq)
     for j in (1, 2, 3):
         slope, error = field.rate(j, window=(5.0, 16.0))

@@ -8,6 +8,7 @@ import ast
 import importlib
 import warnings
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -30,22 +31,32 @@ from mlipgen.crystals import (
     require_thickness,
     thickness,
     translated,
+    translations,
     vacancy,
 )
 from mlipgen.equilibrium import (
     EnergyNorm,
     LatticeGreen,
+    LatticeStiffness,
     continuum_prediction,
+    curvature_at,
     elastic_dipole,
+    extreme_eigenvalue,
     far_field,
+    formation_energy,
+    gram_table,
     green_gradient,
     hessian_at,
     landscape,
     lattice_prediction,
     lattice_stability,
+    linear_response,
+    lowest_curvature,
     on_lattice,
     ramp,
     relax,
+    soft_fields,
+    stability_constant,
 )
 from mlipgen.experiments.census import CensusStudy
 from mlipgen.experiments.forecast_census import ForecastStudy
@@ -53,12 +64,19 @@ from mlipgen.experiments.study import Study
 from mlipgen.failures import NoEquilibrium
 from mlipgen.generalisation import (
     Reference,
+    bounds,
     cut_constant,
     defect_error,
     dual_norm,
+    force_constant_mismatch,
+    geometry_bound,
     match_labels,
     measure,
+    mismatch,
     predict,
+    residual_terms,
+    terms_bound,
+    virial_mismatch,
     wave_mismatch,
 )
 from mlipgen.learning import (
@@ -67,14 +85,22 @@ from mlipgen.learning import (
     ForceConstants,
     Forces,
     Virial,
+    WeightedForces,
     assemble,
     crystal_observations,
+    defect_configurations,
+    defect_response,
     fit,
     fit_blocks,
     fitted_model,
+    held_out_crystal_observations,
+    identifiability,
+    joint_ranks,
     labelling_cost,
     nested_basis,
     parse_kinds,
+    scaled_rows,
+    solve,
     strains,
     training_set,
 )
@@ -84,16 +110,16 @@ from mlipgen.potentials import (
     LinearACE,
     StillingerWeber,
     Toy2D,
+    cubic_constants,
     elastic_tensor,
     energies_and_forces,
+    force_constants,
     hessian_vector,
     load_potential,
     site_hessian,
     virial,
 )
 from mlipgen.rates import observed_rate
-
-pytestmark = pytest.mark.slow
 
 #: Ten thousand inputs and more: for `make test`, not for `make check`.
 pytestmark = pytest.mark.slow
@@ -112,6 +138,8 @@ BLOCKS = assemble(
 RELAXED = relax(W, HOLE, green=GREEN, tolerance=1e-3, saddle="ignore")
 REFERENCE = Reference(W, HOLE, tolerance=1e-6)
 STIFFNESS = elastic_tensor(W, CRYSTAL)
+TABLE = force_constants(W, CRYSTAL)
+GREEN_HOLE = GREEN.for_defect(HOLE)
 POTENTIALS = (W, StillingerWeber("Si"), Toy2D(), BASIS, MODEL)
 
 
@@ -221,6 +249,43 @@ def listed(positions=CELL.positions, cell=CELL.cell, cutoff=4.4, skin=0.0, pbc=N
     finite(pairs.vectors(positions))
 
 
+def weighed(centre):
+    cell = Configuration(HOLE.positions, HOLE.cell, CRYSTAL, centre)
+    finite(WeightedForces(cell).observe(W))
+
+
+def eigenvalue(**change):
+    """Of a diagonal operator."""
+    scale = np.arange(1.0, 5.0)[:, None]
+    given = {"shape": (4, 3), **change}
+    finite(extreme_eigenvalue(lambda v: scale * v, lambda v: v, lambda v: v, **given)[0])
+
+
+def responded(**change):
+    given = {"f": np.eye(4, 3), **change}
+    finite(linear_response(lambda v: 2.0 * v, preconditioner=lambda v: v, **given))
+
+
+def identified(**change):
+    K = len(BASIS)
+    given = dict(kinds="EF", prior=BASIS.prior, S=np.eye(K), size=1.0) | change
+    finite(identifiability(BLOCKS, **given).ambiguity)
+
+
+def solved(**change):
+    finite(*solve(BLOCKS, **{**dict(weights={"E": 1.0}, prior=BASIS.prior), **change}))
+
+
+def of_radius(function, **change):
+    """Terms of the residual; what is asked of the crystal, and costs most, is given."""
+    known = {"radius": 9.0, "gamma": 0.3, "cut": 1.0, **change}
+    eps = lambda *_: 1.0
+    with patch.multiple(bounds, wave_mismatch=eps, virial_mismatch=lambda *_: (1.0, 1.0, 1.0)):
+        found = function(MODEL, REFERENCE, **known)
+    if known.get("delta", 0.0) < 1:  # else there is no bound
+        finite(*([found] if np.isscalar(found) else vars(found).values()))
+
+
 def trained(**change):
     near = {"defect": "vacancy", "cells": 3, "count": 1, "saddle": "ignore", **change}
     # a relaxation costs too much here: what is checked before it is what counts
@@ -323,6 +388,8 @@ CALLS = {
     "cost power": lambda x: finite(labelling_cost(CRYSTAL, 4.4, virials=1, power=x)),
     "virial of": lambda x: finite(virial(W, x, [0, 1])),
     "ramp": lambda x: finite(ramp(np.ones(2), x)),
+    "ramp at": lambda x: finite(ramp(x, 1.0)),
+    "far field orders": lambda x: far_field(RELAXED, orders=x),
     "on lattice": lambda x: on_lattice(HOLE, x),
     "far field": lambda x: far_field(RELAXED, u=x),
     "far field bins": lambda x: far_field(RELAXED, bins=capped(x, 200)),
@@ -336,6 +403,29 @@ CALLS = {
     "landscape skin": lambda x: landscape(W, HOLE.cell, HOLE.positions, capped(x, 5.0)),
     "dual norm": lambda x: finite(dual_norm(x, REFERENCE)),
     "cut": lambda x: finite(cut_constant(REFERENCE, x)),
+    "stiffness of": lambda x: finite(LatticeStiffness(TABLE, CELL)(x)),
+    "norm's constants": lambda x: finite(gram_table(Crystal("W", "bcc", x)).K),
+    "translations": lambda x: finite(translations(Crystal("Cu", "fcc", x))),
+    "held-out crystals": lambda x: held_out_crystal_observations(Crystal("Si", "diamond", x)),
+    "weighted forces": weighed,
+    **{
+        f"eigenvalue {k}": lambda x, k=k: eigenvalue(**{k: x})
+        for k in ("end", "tolerance", "most", "seed", "floor")
+    },
+    **{
+        f"response {k}": lambda x, k=k: responded(**{k: x})
+        for k in ("f", "start", "rtol", "max_products")
+    },
+    **{
+        f"identifiability {k}": lambda x, k=k: identified(**{k: x})
+        for k in ("kinds", "prior", "S", "size")
+    },
+    "tolerances": lambda x: identified(tolerance={"E": x}),
+    "rank cut": lambda x: joint_ranks(BLOCKS, BASIS.prior, "EF", x),
+    "rank kinds": lambda x: joint_ranks(BLOCKS, BASIS.prior, x),
+    "scaled rows": lambda x: finite(scaled_rows(BLOCKS["E"], x)),
+    **{f"solve {k}": lambda x, k=k: solved(**{k: x}) for k in ("ridge", "prior")},
+    "weight": lambda x: solved(weights={"F": x}),
 }  # fmt: skip
 
 
@@ -358,6 +448,39 @@ LONGER = {
     "force constants": lambda x: stiff(a=capped(x, 40.0)),
     "waves": lambda x: finite(wave_mismatch(MODEL, W, CRYSTAL, capped(x, 4))),
     "stability": lambda x: finite(lattice_stability(W, CRYSTAL, capped(x, 4))),
+    "force constants of": lambda x: finite(force_constants(scaled(x), CRYSTAL).K),
+    "cubic constants of": lambda x: finite(cubic_constants(scaled(x), CRYSTAL)),
+    "shells of": lambda x: finite(*force_constant_mismatch(scaled(x), W, CRYSTAL)),
+    "formation energy of": lambda x: finite(formation_energy(scaled(x), RELAXED)),
+    "mismatch of": lambda x: finite(mismatch(scaled(x), REFERENCE)),
+    "mismatch at": lambda x: finite(mismatch(MODEL, REFERENCE, x)),
+    "bound of": lambda x: geometry_bound(scaled(x), REFERENCE, delta=0.2),
+    "bound delta": lambda x: geometry_bound(MODEL, REFERENCE, delta=x),
+    **{
+        f"terms {k}": lambda x, k=k: of_radius(residual_terms, **{k: x})
+        for k in ("radius", "gamma", "cut")
+    },
+    **{
+        f"terms bound {k}": lambda x, k=k: of_radius(terms_bound, **{"delta": 0.2, k: x})
+        for k in ("radius", "gamma", "cut", "delta")
+    },
+    **{
+        f"virial mismatch {k}": lambda x, k=k: finite(
+            *virial_mismatch(MODEL, W, CRYSTAL, **{"directions": 1, k: capped(x, 3)})
+        )
+        for k in ("step", "directions", "seed")
+    },
+    "soft fields": lambda x: finite(
+        *soft_fields(REFERENCE.hessian, GREEN_HOLE, HOLE, capped(x, 3))
+    ),
+    "soft seed": lambda x: finite(*soft_fields(REFERENCE.hessian, GREEN_HOLE, HOLE, 1, x)),
+    "curvature modes": lambda x: curvature_at(W, RELAXED, GREEN, modes=np.atleast_1d(x)),
+    "curvature tolerance": lambda x: lowest_curvature(
+        REFERENCE.hessian, REFERENCE.norm.gram, GREEN_HOLE, REFERENCE.soft, x
+    ),
+    "stability tolerance": lambda x: finite(stability_constant(W, RELAXED, GREEN, tolerance=x)),
+    "defect response": lambda x: finite(defect_response(BASIS, REFERENCE, x)),
+    "scales": lambda x: defect_configurations(W, CRYSTAL, "vacancy", 3, 1, scales=x),
 }
 
 #: Public names that are not called here, and why.
@@ -365,9 +488,9 @@ NOT_CALLED = {
     "a constant": "DEFECTS FORMAT HELD_OUT KINDS RIDGE VERSION WEIGHTS",
     "an error or a warning": "LeftBasin NotConverged NotFinite SaddleWarning Unstable",
     "what functions return, or a base class": (
-        "Block Bound Check Curvature DefectError Equilibrium FarField Finding Fit Hessian "
-        "Identifiability Landscape Measurement Observation Outcome Plan Prediction Preflight "
-        "SiteLandscape SitePotential Terms Verdict"
+        "Block Bound Check Curvature DefectError Equilibrium FarField Finding Fit ForceWeights "
+        "Hessian Identifiability Landscape Measurement Observation Outcome Plan Prediction "
+        "Preflight SiteLandscape SitePotential Terms Verdict"
     ),
     "reads or writes files, which are damaged in test_fuzz_command_line and test_labels": (
         "Assessment CachedCalculator LabelStore labelled_set load_model published_schema "
@@ -377,21 +500,11 @@ NOT_CALLED = {
     "calculators, spoilt in test_calculator_model and test_ase_calculator": (
         "CalculatorModel SiteCalculator check_potential"
     ),
-    "no arguments, or only what is checked where it is made (Crystal, Defect, Reference, a "
-    "potential)": (
-        "LatticeStiffness WeightedForces cubic_constants default_tolerances default_weights "
-        "defect_response force_constant_mismatch force_constants formation_energy gram_table "
-        "held_out_crystal_observations lattice_displacement mismatch translations"
+    "no arguments, or only a Reference, which is checked where it is made": (
+        "default_tolerances default_weights lattice_displacement"
     ),
-    "the arguments of training_set, which is called": (
-        "defect_configurations defect_observations held_out_set"
-    ),
-    "operators, blocks and numbers that other functions of the library compute": (
-        "ForceWeights curvature_at extreme_eigenvalue identifiability joint_ranks "
-        "linear_response lowest_curvature scaled_rows soft_fields solve stability_constant"
-    ),
-    "a second of solving for each input, of a reference and numbers with defaults": (
-        "geometry_bound residual_terms terms_bound virial_mismatch"
+    "the arguments of training_set and defect_configurations, which are called": (
+        "defect_observations held_out_set"
     ),
 }
 

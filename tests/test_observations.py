@@ -210,6 +210,9 @@ def test_refusals():
     thin = vacancy(Supercell(crystal, 2))
     with pytest.raises(ValueError, match="training cell is 6.33 A thick"):
         Energy(Configuration(thin.positions, thin.cell, crystal, thin.centre)).observe(potential)
+    for nowhere in (None, 1.0, [0.0, 0.0]):
+        with pytest.raises(ValueError, match="centre=.*need its place"):
+            Configuration(thin.positions, thin.cell, crystal, nowhere).distances()
 
 
 # --- training sets ---
@@ -227,6 +230,9 @@ def test_training_sets_are_seeded():
     assert (one[0] == other[0]).all() and (one[1] != other[1]).all()
     with pytest.raises(ValueError, match="count = 0"):
         defect_configurations(potential, crystal, "vacancy", 3, count=0)
+    for scales in (1.0, (1.0,), (0.5, np.nan), (0.5, 1e9)):
+        with pytest.raises(ValueError, match="scales="):
+            defect_configurations(potential, crystal, "vacancy", 3, scales=scales)
 
 
 def test_a_calculator_with_noise_makes_a_training_set():

@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import eigh
 
-from ..failures import NotConverged, Unstable
+from ..failures import NotConverged, Unstable, require_number, require_whole
 
 if TYPE_CHECKING:
     from ..contracts import Operator
+
+
+#: Index of the wanted one among eigenvalues in ascending order.
+PICK = {
+    "largest": lambda v: -1,
+    "smallest": lambda v: 0,
+    "modulus": lambda v: int(np.argmax(np.abs(v))),
+}
 
 
 def extreme_eigenvalue(
@@ -43,12 +51,13 @@ def extreme_eigenvalue(
     Raises NotConverged after `most` products, Unstable if B is not positive.  Source: Davidson, J.
     Comput. Phys. 17, 87 (1975).
     """
+    if not isinstance(end, str) or end not in PICK:
+        raise ValueError(f"end={end!r}: choose one of {', '.join(PICK)}")
+    tolerance = require_number("tolerance", tolerance, 1e-14, 1.0, "relative, of the eigenvalue")
+    most = require_whole("most", most, 1, 100_000, "of the products")
+    seed = require_whole("seed", seed, 0, np.inf)
     centre = lambda v: v - v.mean(axis=0)
-    pick = {
-        "largest": lambda v: -1,
-        "smallest": lambda v: 0,
-        "modulus": lambda v: int(np.argmax(np.abs(v))),
-    }[end]
+    pick = PICK[end]
     guesses = list(start) or [P(np.random.default_rng(seed).standard_normal(shape))]
     new, V, AV, BV = centre(guesses.pop()), [], [], []
     for _ in range(most):

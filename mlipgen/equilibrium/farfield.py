@@ -20,9 +20,16 @@ if TYPE_CHECKING:
     from .relaxation import Equilibrium
 
 
+#: Each order takes as many times the memory as there are shortest translations (fcc: 6).
+MOST_ORDERS = 5
+
+
 def ramp(r: np.ndarray, L: float) -> np.ndarray:
     """0 for r <= L, 1 for r >= 2L, the C3 smoothstep in between."""
     L = require_number("L", L, 1e-9, 1e9)
+    r = np.asarray(r, float)
+    if np.isnan(r).any():
+        raise ValueError(f"r: {np.isnan(r).sum()} of {r.size} distances are no numbers")
     return smoothstep.py_func(np.clip(r / L - 1, 0, 1))[0]
 
 
@@ -76,7 +83,7 @@ class FarField:
 
 def far_field(
     equilibrium: Equilibrium,
-    orders: Sequence[int] = (1, 2, 3),
+    orders: int | Sequence[int] = (1, 2, 3),
     bins: int = 24,
     u: np.ndarray | None = None,
 ) -> FarField:
@@ -86,13 +93,16 @@ def far_field(
     Parameters
     ----------
     equilibrium : Equilibrium      (`Reference.equilibrium`)
-    orders : sequence of int       the j of D^j
+    orders : int, or sequence of   the j of D^j, at most 5
     u : (n_atoms, d), A            another displacement of the same atoms (a prediction); default
                                    the equilibrium's own
 
     Source: decay |D^j u| <= C (1 + r)^(1 - d - j), Ehrlacher, Ortner and Shapeev 2016.
     """
     bins = require_whole("bins", bins, 1, 1e6)
+    orders = [require_whole("orders", j, 1, MOST_ORDERS) for j in np.atleast_1d(orders).tolist()]
+    if not orders:
+        raise ValueError("no orders given: give the j of D^j, e.g. orders=(1, 2, 3)")
     defect = equilibrium.defect
     cell = defect.homogeneous
     step = [translated(cell, rho) for rho in translations(cell.crystal)]

@@ -60,6 +60,9 @@ class LatticeStiffness:
 
     def __call__(self, u):
         """K u (n_sites, d), eV/A, of displacements u (n_sites, d), A."""
+        needed = self.homogeneous.positions.shape
+        if np.shape(u) != needed or np.iscomplexobj(u):
+            raise ValueError(f"u of shape {np.shape(u)}: a real vector for each site, {needed}")
         return self.apply(self.D, u)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..failures import NotConverged, NotFinite, Unstable
+from ..failures import NotConverged, NotFinite, Unstable, require_number, require_whole
 from .landscape import landscape
 
 if TYPE_CHECKING:
@@ -35,17 +35,26 @@ def linear_response(
     NotConverged    if the residual, in the preconditioner's norm, does not fall by `rtol`
     NotFinite       if f is not finite
     """
+    rtol = require_number("rtol", rtol, 0.0, 1.0, "a small number, e.g. 1e-8")
+    most = require_whole("max_products", max_products, 1, 10**9)
+    f = np.asarray(f, float)
+    given = f if start is None else np.asarray(start, float)
+    if f.ndim != 2 or given.shape != f.shape:
+        raise ValueError(
+            f"forces of shape {f.shape}, start of {given.shape}: one vector for each atom, "
+            "(n, d), is needed"
+        )
     if not np.isfinite(f).all():
         raise NotFinite(f"{(~np.isfinite(f)).sum()} of {f.size} force components are not finite")
     f = f - f.mean(axis=0)
     scale = np.sqrt((f * preconditioner(f)).sum())
     if scale == 0:
         return np.zeros_like(f)
-    du = np.zeros_like(f) if start is None else start.copy()
+    du = np.zeros_like(f) if start is None else given.copy()
     r = f - hessian(du) if start is not None else f.copy()
     z = preconditioner(r)
     p, rz = z.copy(), (r * z).sum()
-    for _ in range(max_products):
+    for _ in range(most):
         if np.sqrt(max(rz, 0.0)) <= rtol * scale:
             return du - du.mean(axis=0)
         Hp = hessian(p)
@@ -64,7 +73,7 @@ def linear_response(
         rz, old = (r * z).sum(), rz
         p = z + rz / old * p
     raise NotConverged(
-        f"conjugate gradients: residual {np.sqrt(rz) / scale:.1e} after {max_products} products, "
+        f"conjugate gradients: residual {np.sqrt(rz) / scale:.1e} after {most} products, "
         f"wanted {rtol:.1e}"
     )
 

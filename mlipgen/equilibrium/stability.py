@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..failures import Unstable
+from ..failures import Unstable, require_whole
 from ..potentials.derivatives import force_constants
 from .eigenvalues import extreme_eigenvalue
 from .green import LatticeGreen
@@ -27,6 +27,7 @@ def lattice_stability(potential: Model, crystal: Crystal, samples: int = 8) -> f
     """Smallest <Hv, v> / |Dv|^2 of the perfect crystal, eV/A^2: over wave vectors of the Brillouin
     zone and long waves.
     """
+    samples = require_whole("samples", samples, 1, 1000)
     H, B = force_constants(potential, crystal), gram_table(crystal)
     d = crystal.dimension
     grid = np.stack(np.meshgrid(*[np.arange(samples) / samples] * d, indexing="ij"), -1).reshape(
@@ -46,6 +47,8 @@ def lattice_stability(potential: Model, crystal: Crystal, samples: int = 8) -> f
 
 def core_forces(defect: Defect, count: int = 3, seed: int = 1) -> np.ndarray:
     """Random forces (count, n, d) on the atoms of a defect's core: they have no symmetry."""
+    count = require_whole("count", count, 1, 1000)
+    seed = require_whole("seed", seed, 0, np.inf)
     core = defect.distance() < 1.6 * defect.crystal.shells[0]
     shape = (count, *defect.positions.shape)
     return core[:, None] * np.random.default_rng(seed).standard_normal(shape)

@@ -68,18 +68,19 @@ def _computed(points, task, executor):
     try:
         while waiting:
             finished = [f for f in waiting if f.done()]
-            for future in finished:
-                point = waiting.pop(future)
+            if not finished:
+                time.sleep(PATIENCE)
+            while finished:
+                point = waiting.pop(finished[0])
                 try:
-                    row = future.result()
+                    # no longer held: dask computes held results again when their worker dies
+                    row = finished.pop(0).result()
                 except Exception as error:
                     if failed is None:  # what has not started need not start; the rest is kept
                         failed = (point, error)
                         _cancel(executor, waiting)
                     continue
                 yield point, row
-            if not finished:
-                time.sleep(PATIENCE)
     finally:  # the caller gave up
         _cancel(executor, waiting)
     if failed is not None:

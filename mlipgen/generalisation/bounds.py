@@ -26,7 +26,7 @@ import numpy as np
 from ..equilibrium.eigenvalues import extreme_eigenvalue
 from ..equilibrium.farfield import lattice_displacement, ramp
 from ..equilibrium.landscape import landscape
-from ..failures import Unstable
+from ..failures import Unstable, require_number
 from .crystal_error import virial_mismatch, wave_mismatch
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def geometry_bound(
     delta : float                Hessian mismatch; computed when not given
     """
     w = weights or ForceWeights.of(reference)
-    delta = mismatch(model, reference) if delta is None else delta
+    delta = mismatch(model, reference) if delta is None else _checked(delta=delta)[0]
     f = residual_forces(model, reference)
     hardy = np.linalg.norm((1.0 + reference.defect.distance())[:, None] * f)
     margin = 1.0 - delta if delta < 1 else 0.0
@@ -190,23 +190,33 @@ class Terms:
         )
 
 
+#: What may be given of a bound: smallest and largest value, and what it is.
+LIMITS = {
+    "radius": (1e-6, 1e6, "in angstrom, the side of the training cell"),
+    "gamma": (1e-12, 1e12, "the stability constant of the reference, eV/A^2"),
+    "delta": (0.0, 1e100, "the Hessian mismatch, 1 or more where there is no bound"),
+    "cut": (0.0, 1e12, "cut_constant(reference, radius)"),
+}
+
+
+def _checked(**given):
+    return [require_number(name, value, *LIMITS[name]) for name, value in given.items()]
+
+
+def _far(reference, radius):
+    """(n, 1): the far field's share, from 0 at radius / 2 to 1 at the radius."""
+    (radius,) = _checked(radius=radius)
+    return ramp(reference.defect.distance(), radius / 2)[:, None]
+
+
 def cut_constant(reference: Reference, radius: float) -> float:
     """Largest |D(chi v)| / |Dv| for the far field's cut chi, from 0 at radius/2 to 1 at radius (A);
     independent of the model.
     """
-    far = ramp(reference.defect.distance(), radius / 2)[:, None]
-    cut = lambda v: far * reference.norm.gram(far * v)
-    return float(
-        np.sqrt(
-            extreme_eigenvalue(
-                cut,
-                reference.norm.gram,
-                reference.preconditioner,
-                reference.equilibrium.u.shape,
-                tolerance=0.02,
-            )[0]
-        )
-    )
+    far = _far(reference, radius)
+    gram, P, shape = reference.norm.gram, reference.preconditioner, reference.equilibrium.u.shape
+    cut = lambda v: far * gram(far * v)
+    return float(np.sqrt(extreme_eigenvalue(cut, gram, P, shape, tolerance=0.02)[0]))
 
 
 def far_limits(
@@ -219,6 +229,8 @@ def far_limits(
                             whole at the radius
     cut : float             `cut_constant(reference, radius)`; computed when not given
     """
+    radius, gamma = _checked(radius=radius, gamma=gamma)
+    cut = cut_constant(reference, radius) if cut is None else _checked(cut=cut)[0]
     crystal, potential = reference.defect.crystal, reference.potential
     eps = wave_mismatch(model, potential, crystal, 8)
     # |Du(l)|^2
@@ -232,7 +244,7 @@ def far_limits(
         ]
     )
     third = virial_mismatch(model, potential, crystal)[2] / 2 * (m / crystal.dimension) ** -1.5
-    c = (cut_constant(reference, radius) if cut is None else cut) / np.sqrt(gamma)
+    c = cut / np.sqrt(gamma)
     return float(c * eps * np.sqrt(size.sum())), float(c * third * np.sqrt((size**2).sum()))
 
 
@@ -247,7 +259,8 @@ def terms_bound(
     """|D du| <= (core + far_limits) / (gamma^1/2 (1 - delta)), A: outside the training cell only
     ubar and fit errors are needed.
     """
-    far = ramp(reference.defect.distance(), radius / 2)[:, None]
+    far = _far(reference, radius)
+    gamma, delta = _checked(gamma=gamma, delta=delta)
     core = dual_norm((1 - far) * residual_forces(model, reference), reference)
     return (
         (core + sum(far_limits(model, reference, radius, gamma, cut)))
@@ -264,7 +277,7 @@ def residual_terms(
     `Terms`; arguments as of `far_limits`.
     """
     home, potential = reference.defect.homogeneous, reference.potential
-    far = ramp(reference.defect.distance(), radius / 2)[:, None]
+    far = _far(reference, radius)
     f, u = residual_forces(model, reference), lattice_displacement(reference)
     own, exact = (landscape(m, home.cell, home.positions).hessian()(u) for m in (model, potential))
     harmonic = (exact - own)[reference.defect.lattice_index]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..equilibrium.norm import gram_table
-from ..failures import require_number, require_whole
+from ..failures import NotFinite, require_number, require_whole
 from ..learning.observations import Virial
 from ..potentials.derivatives import aligned, elastic_tensor, force_constants
 
@@ -30,6 +30,8 @@ def force_constant_mismatch(
     a, b = aligned([force_constants(m, crystal) for m in models], crystal)
     r = np.linalg.norm(a.xi, axis=1)
     size = (1.0 + r) ** 2 * np.linalg.norm(a.K - b.K, axis=(1, 2)) / len(crystal.primitive_atoms)
+    if not np.isfinite(size).all():
+        raise NotFinite("the force constants are too large to be squared: is the model a fit?")
     shells, which = np.unique(r.round(5), return_inverse=True)
     return shells, np.bincount(which.ravel(), size)
 
@@ -41,6 +43,7 @@ def wave_mismatch(model: Model, reference_potential: Model, crystal: Crystal, n:
     It is the smallest constant with |<(K_ML - K) u, v>| <= eps |Du| |Dv|: the same eps_FC without
     the triangle inequality.
     """
+    n = require_whole("n", n, 1, 1000)
     learned, exact = (force_constants(m, crystal) for m in (model, reference_potential))
     grid = (
         np.stack(
@@ -79,6 +82,7 @@ def virial_mismatch(
     """
     step = require_number("step", step, 1e-6, 0.2, "a small strain, e.g. 0.01")
     directions = require_whole("directions", directions, 1, 100_000)
+    seed = require_whole("seed", seed, 0, np.inf)
     d = crystal.dimension
     stress = lambda m, F: Virial(crystal, F).observe(m)[: d * d]
     delta = lambda F: stress(model, F) - stress(reference_potential, F)

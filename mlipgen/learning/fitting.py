@@ -113,6 +113,17 @@ class Fit:
         return len(self.singular_values) - self.free_directions.shape[1]
 
 
+def checked_prior(prior: np.ndarray, columns: int) -> np.ndarray:
+    """The diagonal of Gamma, (K,); ValueError unless it is one positive number for each column."""
+    prior = np.asarray(prior, float)
+    if prior.shape != (columns,) or not ((prior > 0) & np.isfinite(prior)).all():
+        raise ValueError(
+            f"a prior of shape {prior.shape}: {columns} positive numbers, the diagonal of Gamma, "
+            "are needed"
+        )
+    return prior
+
+
 def solve(
     blocks: dict[str, Block], weights: dict[str, float], prior: np.ndarray, ridge: float = RIDGE
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,6 +146,7 @@ def solve(
     if not used:
         raise Unfitted("all weights are zero: choose at least one kind of observation")
     stacked = np.concatenate([w * blocks[k].R for k, w in used.items()])
+    prior = checked_prior(prior, stacked.shape[1] - 1)
     A, y = stacked[:, :-1] / prior, stacked[:, -1]
     K = A.shape[1]
     U, s, Vt = svd(A, full_matrices=False)

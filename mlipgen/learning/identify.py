@@ -25,7 +25,8 @@ from scipy.linalg import qr, solve_triangular, svd
 from ..crystals import Supercell, thickness
 from ..equilibrium.landscape import landscape
 from ..failures import require_number, require_whole
-from .kinds import default_tolerances
+from .fitting import checked_prior
+from .kinds import default_tolerances, parse_kinds
 
 if TYPE_CHECKING:
     from ..crystals.lattice import Crystal
@@ -71,7 +72,7 @@ class Identifiability:
 
 def scaled_rows(block: Block, prior: np.ndarray) -> np.ndarray:
     """Rows of a block's [A y] without the target, columns divided by the prior: (rows, K)."""
-    return block.R[:, :-1] / prior
+    return block.R[:, :-1] / checked_prior(prior, block.R.shape[1] - 1)
 
 
 def identifiability(
@@ -90,15 +91,21 @@ def identifiability(
     tolerance : dict kind -> float     overrides of the kinds' own: 1 meV, 1 meV/A, 1 meV, 1 meV/A^2
     """
     tolerance = {**default_tolerances(), **(tolerance or {})}
+    for kind, value in tolerance.items():
+        require_number(f"the tolerance of {kind}", value, 1e-100, 1e100)
+    kinds = parse_kinds(kinds)
     missing = [k for k in kinds if k not in blocks]
     if missing or not kinds:
         raise ValueError(
             f"observations {', '.join(missing) or 'none'} asked for; the training set holds "
             f"{', '.join(blocks)}"
         )
-    if not size > 0:
+    size = require_number("size", size, 1e-100, 1e100, "the largest plausible |Gamma theta|, eV")
+    prior = checked_prior(prior, blocks[kinds[0]].R.shape[1] - 1)
+    if np.shape(S) != (len(prior), len(prior)) or not np.isfinite(S).all():
         raise ValueError(
-            f"size = {size}: give the largest plausible |Gamma theta|, a positive number of eV"
+            f"S of shape {np.shape(S)}: {len(prior)} x {len(prior)} finite numbers are needed, "
+            "see `defect_response`"
         )
     A = np.concatenate(
         [scaled_rows(blocks[k], prior) / (tolerance[k] * np.sqrt(blocks[k].rows)) for k in kinds]
@@ -139,6 +146,10 @@ def joint_ranks(
 
     Two kinds see rank[i, i] + rank[j, j] - rank[i, j] combinations of the parameters in common.
     """
+    cut = require_number("cut", cut, 0.0, 1.0, "relative to the largest singular value")
+    kinds = parse_kinds(kinds)
+    if missing := [k for k in kinds if k not in blocks]:
+        raise ValueError(f"kinds {missing}: the blocks are of {', '.join(blocks)}")
     out = np.zeros((len(kinds),) * 2, int)
     for i, a in enumerate(kinds):
         for j, b in enumerate(kinds):

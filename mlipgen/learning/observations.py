@@ -57,6 +57,11 @@ class Configuration:
 
     def distances(self) -> np.ndarray:
         """Distance of each atom from the defect, (n,), A."""
+        if self.centre is None or np.shape(self.centre) != np.shape(self.cell)[:1]:
+            raise ValueError(
+                f"centre={self.centre!r}: distances from the defect need its place, "
+                "Configuration(positions, cell, crystal, centre)"
+            )
         return np.linalg.norm(minimum_image(self.positions - self.centre, self.cell), axis=1)
 
     def atoms(self) -> Atoms:

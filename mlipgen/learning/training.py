@@ -67,6 +67,10 @@ def defect_configurations(
     count = require_whole("count", count, 1, 1_000_000)
     seed = require_whole("seed", seed, 0, np.inf, "of the rattled configurations")
     require_number("rattle", rattle, 0.0, 1.0, "in angstrom")
+    if np.shape(scales) != (2,):
+        raise ValueError(f"scales={scales!r}: give two numbers, e.g. (0.7, 1.2)")
+    for scale in scales:
+        require_number("scales", scale, -10.0, 10.0, "factors of the relaxed displacements")
     start = build_defect(defect, Supercell(crystal, cells))
     equilibrium = relax(potential, start, tolerance=reachable(potential, 1e-8), saddle=saddle)
     rng = np.random.default_rng(seed)
