@@ -76,6 +76,9 @@ def test_no_equilibrium_in_the_window_is_an_error():
     potential.a0_guess = 2.5
     with pytest.raises(ValueError, match="no equilibrium of bcc W between 2.350 and 2.650 A"):
         Crystal.equilibrium(potential)
+    for a in (1.2, 3.9, 6.0):  # compressed, stretched, and beyond the cutoff, where nothing pulls
+        with pytest.raises(ValueError, match=f"no hcp equilibrium of W near a = {a}"):
+            Crystal.equilibrium(potential, "hcp", a)
 
 
 @pytest.mark.parametrize("symbol", EAM.symbols())

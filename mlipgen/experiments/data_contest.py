@@ -28,7 +28,7 @@ from ..potentials import ACEBasis
 from ..potentials.derivatives import elastic_tensor
 from .data_design import RECIPES, Calculation, Sources, crystal_cost
 from .data_purse import ListPurse, Purse
-from .grid_study import GridStudy
+from .grid_study import GridStudy, run_each
 from .prepared import reference_potential
 from .transfer import plain
 
@@ -275,8 +275,6 @@ def run(
     progress: bool = False,
 ) -> tuple[list[dict], list[dict]]:
     """Rows and scans of several studies, one after the other."""
-    parts = [
-        s.run(None if out is None else Path(out) / f"{s.crystal}-{s.defect}", executor, progress)
-        for s in studies
-    ]
+    names = [f"{s.crystal}-{s.defect}" for s in studies]
+    parts = run_each(studies, names, out, executor, progress)
     return [r for rows, _ in parts for r in rows], [r for _, scans in parts for r in scans]

@@ -29,7 +29,7 @@ from ..learning.observations import Configuration, Energy, Forces, Virial
 from ..learning.training import crystal_observations, defect_configurations
 from ..potentials import ACEBasis
 from ..potentials.derivatives import elastic_tensor
-from .grid_study import GridStudy
+from .grid_study import GridStudy, run_each
 from .prepared import reference_potential
 from .transfer import RATTLE, plain
 
@@ -180,6 +180,5 @@ def run(
     progress: bool = False,
 ) -> list[dict]:
     """The rows of several studies, one after the other."""
-    names = [f"{s.crystal}-{s.trained}-{s.cell}" for s in studies]
-    folders = [None if out is None else Path(out) / name.replace(" ", "") for name in names]
-    return [r for s, f in zip(studies, folders) for r in s.run(f, executor, progress)]
+    names = [f"{s.crystal}-{s.trained}-{s.cell}".replace(" ", "") for s in studies]
+    return [row for rows in run_each(studies, names, out, executor, progress) for row in rows]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -68,6 +69,16 @@ class GridStudy:
     ) -> list[dict]:
         """Rows of all points, in grid order; see `rows`."""
         return self.rows(self.grid(), out, executor, progress)
+
+
+def run_each(
+    studies: Sequence[Any], names: Sequence[str], out: str | Path | None, *given: Any
+) -> list[Any]:
+    """What each study's `run` returns, one after the other; `out`: a folder, in which each has one
+    of its name.  given : the executor, and whether to show progress
+    """
+    folders = [None if out is None else Path(out) / name for name in names]
+    return [study.run(folder, *given) for study, folder in zip(studies, folders, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from ..equilibrium import curvature_at, formation_energy, landscape, relax
 from ..failures import NoEquilibrium, NotConverged, SaddleWarning
 from ..generalisation.prediction import KAPPA_LIMIT, predict
 from ..generalisation.reference import Reference
+from .grid_study import run_each
 from .transfer import PreparedTransfer, TransferStudy, plain
 
 DUMBBELLS = ("dumbbell-100", "dumbbell-110", "dumbbell-111")
@@ -147,8 +148,8 @@ def run(
     progress: bool = False,
 ) -> list[dict]:
     """The rows of several studies, one after the other."""
-    folders = [None if out is None else Path(out) / f"ranking-{s.crystal}" for s in studies]
-    return [r for s, f in zip(studies, folders) for r in s.run(f, executor, progress)]
+    names = [f"ranking-{s.crystal}" for s in studies]
+    return [row for rows in run_each(studies, names, out, executor, progress) for row in rows]
 
 
 def order(states: Sequence[dict], which: str) -> tuple[str, ...] | None:

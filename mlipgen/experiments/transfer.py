@@ -27,7 +27,7 @@ from ..learning.kinds import parse_kinds
 from ..learning.observations import Configuration, Energy, Forces
 from ..learning.training import crystal_observations, defect_configurations
 from ..potentials import ACEBasis
-from .grid_study import GridStudy
+from .grid_study import GridStudy, run_each
 from .prepared import reference_potential
 
 if TYPE_CHECKING:
@@ -251,5 +251,5 @@ def run(
     progress: bool = False,
 ) -> list[dict]:
     """The rows of several studies, one after the other."""
-    folders = [None if out is None else Path(out) / s.crystal for s in studies]
-    return [r for s, f in zip(studies, folders) for r in s.run(f, executor, progress)]
+    names = [s.crystal for s in studies]
+    return [row for rows in run_each(studies, names, out, executor, progress) for row in rows]
