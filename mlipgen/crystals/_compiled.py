@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,11 @@ from typing import Any
 import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+
+# Before numba's threads are made: those of OpenMP wait for each other spinning, a millisecond at a
+# time, and beside other programs on the same cores a loop on two threads then takes several times
+# as long as on one.  Who sets it himself, or loads OpenMP before, keeps what he chose.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A function compiled without these takes them from the kernel that happens to call it first.
 OWN: dict[str, Any] = {"fastmath": False, "error_model": "python", "forceinline": False}
