@@ -35,8 +35,8 @@ MODULES = {
     "forecast": (
         "mlipgen.generalisation.forecast",
         "test_forecast.py",
-        "last_step or no_sense or lacks_nothing or domain_is_refused or saddle_point or dimensions "
-        "or from_the_reference or kappa or (whole_domain and not Si)",
+        "hand or not_asked or last_step or no_sense or lacks_nothing or domain_is_refused "
+        "or saddle_point or dimensions or from_the_reference or kappa or (whole_domain and not Si)",
     ),
 }
 #: Imported anew in each mutant, as they may hold names of the mutated module.

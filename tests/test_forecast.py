@@ -1,6 +1,7 @@
 """The composite is a potential, exact where it should be; the forecast is right, and says by how
 much it may be wrong."""
 
+from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
 
@@ -10,8 +11,9 @@ import pytest
 from mlipgen.crystals import Crystal, minimum_image
 from mlipgen.equilibrium import EnergyNorm, LatticeGreen, formation_energy, landscape, relax
 from mlipgen.experiments.study import Study
-from mlipgen.failures import NoEquilibrium, SaddleWarning, Unstable
-from mlipgen.generalisation import Outcome, measure
+from mlipgen.failures import NoEquilibrium, NotConverged, SaddleWarning, Unstable
+from mlipgen.generalisation import Outcome, Verdict, measure
+from mlipgen.generalisation import forecast as module
 from mlipgen.generalisation.composite import (
     Composite,
     HarmonicMismatch,
@@ -22,6 +24,7 @@ from mlipgen.generalisation.composite import (
     site_matrix,
 )
 from mlipgen.generalisation.forecast import Forecast, ForecastStep, forecast
+from mlipgen.generalisation.prediction import KAPPA_LIMIT, basin_radius
 from mlipgen.generalisation.verdict import APPLIES
 from mlipgen.potentials import EAM, StillingerWeber, Toy2D
 
@@ -350,6 +353,107 @@ def test_a_candidate_that_leaves_its_basin_gives_no_forecast():
     model = study.fit(2, "EF", 6).model  # the bare dumbbell is no place for it to start
     with pytest.raises(NoEquilibrium):
         forecast(model, study.potential, study.crystal, "dumbbell-110", 4, (3,))
+
+
+@pytest.mark.parametrize(
+    ("checks", "domain", "fine"),
+    [
+        ((3, 4), 5, True),
+        (((4, 4, 3), (4, 4, 4)), (6, 6, 4), True),  # as thick as the domain in one direction
+        (((4, 4, 4),), (4, 4, 5), True),
+        (((5, 5, 4),), (5, 5, 4), False),
+        (((4, 4, 5),), (6, 6, 4), False),  # thicker in one
+        (((3, 4, 4), (4, 3, 4)), 6, False),  # the second is thinner in one
+        (((4, 4, 4), (4, 4, 4)), 6, False),
+        ((4, 5, 5), 6, False),
+    ],
+)
+def test_check_cells_grow_by_hand(checks, domain, fine):
+    if fine:
+        assert module._growing(checks, domain) == list(checks)
+    else:
+        with pytest.raises(ValueError, match="check cell"):
+            module._growing(checks, domain)
+
+
+def test_ratios_of_nothing_are_zero_by_hand():
+    assert [module._ratio(*x) for x in ((3.0, 2.0), (3.0, 0.0), (3.0, 1e-12))] == [1.5, 0, 0]
+    assert module._ratio(3e-11, 2e-11) == pytest.approx(1.5)
+
+
+def test_a_step_is_judged_by_hand():
+    crystal = Crystal.equilibrium(EAM("W"))
+    limit = basin_radius(crystal)
+
+    def of(kappa, moved):
+        du = np.array([[0.0, moved, 0.0], [0.1, 0.0, 0.0]])
+        return module.judge(SimpleNamespace(kappa=kappa, du=du), crystal)
+
+    assert of(KAPPA_LIMIT, limit) == APPLIES
+    for kappa in (1.01 * KAPPA_LIMIT, np.nan):
+        assert of(kappa, 0.0).outcome == Outcome.WIDE
+    assert "over the limit" in of(np.nan, 0.0).why
+    left = of(0.0, 1.01 * limit)
+    assert left.outcome == Outcome.LEFT and f"move by {1.01 * limit:.2f} A" in left.why
+
+
+def test_the_outermost_layer_is_half_a_cell_thick_by_hand():
+    E, _ = composite("W", 3)
+    ones = np.ones(E.domain.positions.shape)
+    parts = SimpleNamespace(
+        near=SimpleNamespace(gradient=3 * ones), core=SimpleNamespace(gradient=ones)
+    )
+    gap = minimum_image(E.domain.positions - E.domain.centre, E.domain.cell)
+    beyond = np.abs(gap).max(axis=1) > 1.001 * E.domain.crystal.a  # 3/2 - 1/2 cells from the centre
+    assert beyond.any() and not beyond.all()
+    assert (module._rim(E, parts) == 2.0 * beyond[:, None]).all()
+
+
+def test_a_minimum_is_judged_by_hand(monkeypatch):
+    potential = EAM("W")
+    found = relax(potential, same_defect("vacancy", Crystal.equilibrium(potential), 3))
+    green = LatticeGreen(potential, found.defect.homogeneous)
+    asked = []
+
+    def curvature(*given):
+        asked.append(given)
+        if len(asked) == 1:
+            return SimpleNamespace(value=0.2)
+        raise NotConverged("60 products")
+
+    monkeypatch.setattr(module, "curvature_at", curvature)
+    judge = lambda known: module._judge_minimum(potential, replace(found, curvature=known), green)
+    assert judge(1e-9) == APPLIES and not asked
+    for known in (0.0, -1.0):
+        verdict = judge(known)
+        assert verdict.outcome == Outcome.SADDLE and "saddle point" in verdict.why
+    assert judge(None) == APPLIES
+    assert judge(None) == Verdict(Outcome.SADDLE, "not shown to be one: 60 products")
+
+
+def test_check_cells_after_one_that_fails_are_not_asked(monkeypatch):
+    potential, given = EAM("W"), []
+    crystal = Crystal.equilibrium(potential)
+
+    def step(composite, u, P, norm, k, rtol, before):
+        given.append((k, rtol, before))
+        if k == 4:
+            raise Unstable("a negative direction")
+        return SimpleNamespace(kappa=0.0, du=np.zeros((1, 3)), geometry=0.0)
+
+    monkeypatch.setattr(module, "_step", step)
+    f = forecast(potential, potential, crystal, "vacancy", 6, (3, 4, 5), rtol=1e-3)
+    assert f.verdict == Verdict(Outcome.UNSTABLE, "check cell 4: a negative direction")
+    assert [k for k, *_ in given] == [3, 4] and len(f.steps) == 1
+    assert given[0][1:] == (1e-3, None) and given[1][2] is f.steps[0].du
+    assert f.scale == pytest.approx(1.2, abs=0.1)
+
+
+def test_the_candidate_follows_saddle_points_where_it_relaxes_itself():
+    potential = EAM("W")
+    crystal = Crystal.equilibrium(potential)
+    f = forecast(potential, potential, crystal, "dumbbell-111", 4, (3,))
+    assert f.verdict and f.geometry < 1e-6
 
 
 def test_the_last_step_counts_and_the_series_is_its_error_bar():
