@@ -223,9 +223,9 @@ def test_ticks(shown):
 
 def test_numbers_stand_to_the_right():
     columns = {"a": ["2D vacancy"], "b": ["−1.99 ± 0.01"], "c": ["0.99 to 1.01"], "d": ["10⁻⁹"]}
-    columns |= {"e": [""], "f": ["53, 127"], "g": ["4 cells"]}
+    columns |= {"e": [""], "f": ["53, 127"], "g": ["4 cells"], "h": ["∞"], "i": ["3 of 4"]}
     rule = notebook.table(columns)._repr_markdown_().splitlines()[1]
-    assert [c == " ---: " for c in rule.split("|")[1:-1]] == [0, 1, 1, 1, 0, 1, 0]
+    assert [c == " ---: " for c in rule.split("|")[1:-1]] == [0, 1, 1, 1, 0, 1, 0, 1, 1]
 
 
 def test_a_shaded_table_is_darker_for_larger_numbers():

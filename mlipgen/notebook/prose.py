@@ -87,8 +87,8 @@ def note(**values: Any) -> None:
         glue(name, own, display=False)
 
 
-# What `number` and `plus_minus` make is a number too, and so are a list and a range of them.
-_NUMERIC = re.compile(r"[−+-]?\d([\d.,±× ⁻⁰¹²³⁴⁵⁶⁷⁸⁹−%]| to )*")
+# What `number` and `plus_minus` make is a number too, and so are a list, a range and "3 of 4".
+_NUMERIC = re.compile(r"[−+-]?(\d([\d.,±× ⁻⁰¹²³⁴⁵⁶⁷⁸⁹−%]| to | of )*|∞)")
 
 
 def _unbroken(text: str) -> str:

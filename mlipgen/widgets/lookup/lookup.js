@@ -36,6 +36,14 @@ function label(value) {
   return text.replace(/^(−?\d+)(\d{3})(?!\d)/, "$1,$2"); // 10,000
 }
 
+const isPower = (text) => /^10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]/.test(text);
+/** 1, 10 and from there 10², 10⁻¹; what is no power of ten stays as it is. */
+function asPower(value) {
+  const exponent = Math.round(Math.log10(value));
+  if (Math.abs(value / 10 ** exponent - 1) > 1e-9) return label(value);
+  return ["1", "10"][exponent] ?? `10${superscript(exponent)}`;
+}
+
 /** Round positions for ticks: [value, text] pairs inside [low, high]. */
 function ticks(axis, room) {
   if (axis.ticks && axis.ticks.length) return axis.ticks;
@@ -56,7 +64,10 @@ function ticks(axis, room) {
     for (let k = Math.ceil(axis.low / step - 1e-9); k * step <= axis.high + 1e-9 * step; k++)
       out.push(k * step);
   }
-  return out.filter((v) => v >= axis.low && v <= axis.high).map((v) => [v, label(v)]);
+  const shown = out.filter((v) => v >= axis.low && v <= axis.high);
+  // one of them too large or too small for digits: all of them as powers
+  const powers = axis.log && shown.some((v) => isPower(label(v)));
+  return shown.map((v) => [v, powers ? asPower(v) : label(v)]);
 }
 
 /** The position of a value between 0 and 1 along an axis; NaN when it cannot be shown. */
