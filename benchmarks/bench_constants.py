@@ -47,7 +47,8 @@ def main():
         return len(forces)
 
     ours = fastest(lambda: force_constants(potential, crystal))
-    settings = f"phonopy: {theirs()} displaced cells of {n}^3"
+    count = theirs()
+    settings = f"phonopy: {count} displaced cell{'s' * (count > 1)} of {n}^3"
     other = fastest(theirs)
     report(
         Row(
