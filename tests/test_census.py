@@ -125,6 +125,18 @@ def test_counts_are_what_they_say():
     assert census.keeps_its_bar(rows[2]) is None
     assert census.energy_agrees(row) and not census.energy_agrees({**row, "measured_energy": 1.1})
     assert census.energy_agrees({**row, "measured_energy": None}) is None
+    more = {"linear_effectivity": 0.9, "prediction_distance": 0.1, "mismatch": 0.2}
+    more |= {"predicted_relaxation": -0.9, "measured_relaxation": -1.0}
+    first = [{**r, **more} for r in rows]
+    other = [{**r, **more, "crystal": "Y", "measured_relaxation": None} for r in rows[:1]]
+    x, y, whole = census.summary([*first, *other])
+    assert [s["system"] for s in (x, y, whole)] == ["X d", "Y d", "all"]
+    counted = ("fits", "small", "newton_within", "linear_within", "energy_agrees", "bar_kept")
+    assert [x[k] for k in counted] == [6, 4, 2, 0, 4, 2] and x["with_bar"] == 3
+    assert [y[k] for k in counted] == [1, 1, 1, 0, 1, 1]
+    assert whole["fits"] == 7 and whole["applies_right"] == 2
+    assert x["newton"] == pytest.approx(np.quantile([1.01, 1.2, 1.01], [0, 0.05, 0.5, 0.95, 1]))
+    assert (x["relaxation"] == 0.9).all() and np.isnan(y["relaxation"]).all()
 
 
 def test_the_silicon_vacancy_does_not_relax():

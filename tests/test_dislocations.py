@@ -25,6 +25,7 @@ from mlipgen.equilibrium.cylinder import (
 )
 from mlipgen.equilibrium.volterra import Volterra, rotated
 from mlipgen.experiments import dislocations
+from mlipgen.failures import NotConverged
 from mlipgen.experiments.antiplane import RATES, ScrewLattice
 from mlipgen.potentials import EAM
 from mlipgen.potentials.derivatives import cubic_constants, elastic_tensor
@@ -195,6 +196,37 @@ def test_a_fit_is_predicted_and_an_exact_one_has_no_error(iron, screw):
     assert prepared.slope(potential) == pytest.approx(0, abs=1e-12)
     exact = dislocation_error(potential, screw)
     assert exact.measured < 1e-6 and abs(exact.energy) < 1e-8
+
+
+def test_a_second_newton_step_and_what_goes_wrong_in_words(iron, screw):
+    potential, _ = iron
+    other = EAM("Fe", fade=(3.3, 4.0))
+    once = dislocation_error(other, screw, second_step=np.inf)
+    twice = dislocation_error(other, screw, second_step=0.0)
+    assert twice.kappa < 0.5 * once.kappa and once.why == twice.why == ""
+    off = [abs(e.effectivity - 1) for e in (once, twice)]
+    assert off[1] < off[0] <= 1.5 * once.kappa + 0.005
+    energies = [abs(e.predicted_energy / e.energy - 1) for e in (once, twice)]
+    assert energies[1] < max(energies[0], 1e-3)
+
+    class Scaled(EAM):
+        factor = -1.0  # upside down: the same equilibrium, and no minimum
+
+        def sites(self, R, offsets):
+            V, G = super().sites(R, offsets)
+            return self.factor * V, self.factor * G
+
+    turned = dislocation_error(Scaled("Fe"), screw)
+    assert np.isnan(turned.predicted) and turned.measured == 0 and "negative dir" in turned.why
+    Scaled.factor = np.nan
+    broken = dislocation_error(Scaled("Fe"), screw)
+    assert np.isnan([broken.measured, broken.effectivity]).all() and "not finite" in broken.why
+    rng = np.random.default_rng(0)
+    start = screw.start + 0.05 * rng.normal(size=screw.start.shape) * screw.cylinder.free[:, None]
+    with pytest.raises(NotConverged, match="after 2 steps"):
+        screw.relax(potential, start, most=2)
+    with pytest.raises(ValueError, match="beyond the radius"):
+        ScrewLattice(12).respond(7.0, "quartic", 0.1)
 
 
 def test_a_dipole_is_periodic_and_has_two_easy_cores(iron):

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import LinearOperator, cg, splu
 
 from ..crystals import Neighbours
 from ..crystals.dislocation import AXES
-from ..failures import LeftBasin, NoEquilibrium, NotConverged, Unstable
+from ..failures import LeftBasin, NoEquilibrium, NotConverged, NotFinite, Unstable
 from ..potentials.derivatives import elastic_tensor
 from .landscape import SiteLandscape
 from .relaxation import SKIN, _two_loop
@@ -60,7 +60,10 @@ class CylinderLandscape:
     def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Energies of the counted sites above the crystal's, eV, and forces (n, 3), eV/A."""
         V, f = self.surface.evaluate(x)
-        return V[self.counted] - self.bulk, f * self.free
+        V, f = V[self.counted] - self.bulk, f * self.free
+        if not (np.isfinite(V).all() and np.isfinite(f).all()):
+            raise NotFinite("an energy or a force in the cylinder is not finite")
+        return V, f
 
     def hessian(self, x: np.ndarray) -> Any:
         """The second derivative on the free atoms, an operator (n, 3) -> (n, 3), eV/A^2."""
