@@ -25,8 +25,8 @@ from mlipgen.equilibrium.cylinder import (
 )
 from mlipgen.equilibrium.volterra import Volterra, rotated
 from mlipgen.experiments import dislocations
-from mlipgen.failures import NotConverged
 from mlipgen.experiments.antiplane import RATES, ScrewLattice
+from mlipgen.failures import NotConverged
 from mlipgen.potentials import EAM
 from mlipgen.potentials.derivatives import cubic_constants, elastic_tensor
 from mlipgen.rates import observed_rate
