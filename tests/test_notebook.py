@@ -213,6 +213,13 @@ def test_shared_axes_and_failures(shown):
         notebook.series(6)
 
 
+def test_ticks_of_one_axis_are_written_in_one_way(shown):
+    with notebook.figure(ALT) as ax:
+        ax.semilogy([1, 2], [1.5e-4, 5.4e-3])
+    ticks = set(re.findall(r">([^<>]+)</text>", shown[0]._repr_html_()))
+    assert {"0.0005", "0.001", "0.005"} <= ticks and not any("10" in t for t in ticks)
+
+
 def test_ticks(shown):
     with notebook.figure(ALT) as ax:
         ax.loglog([3, 4, 6], [1, 2, 3], **notebook.series(0))

@@ -120,13 +120,20 @@ def _plain_ticks(ax: Any) -> None:
             subs = (1, 2, 5) if decades < 2 or math.log10(high / low) < 1.5 else (1,)
             axis.set_major_locator(ticker.LogLocator(subs=subs, numticks=7))
             plain = low > 9e-4 and high < 2e4 or len(subs) > 1
-            axis.set_major_formatter(ticker.FuncFormatter(_number_tick if plain else _power_tick))
+            across = plain and low < 1e-3 < high
+            tick = _decimal_tick if across else _number_tick if plain else _power_tick
+            axis.set_major_formatter(ticker.FuncFormatter(tick))
             axis.set_minor_formatter(ticker.NullFormatter())
 
 
 def _number_tick(x: float, _: int | None = None) -> str:
     """0.01 as 0.01"""
     return number(x)
+
+
+def _decimal_tick(x: float, _: int | None = None) -> str:
+    """0.0005 as 0.0005, on an axis that has 0.005 as well"""
+    return f"{x:.6f}".rstrip("0").rstrip(".")
 
 
 def _power_tick(x: float, _: int | None = None) -> str:
