@@ -5,6 +5,7 @@ reference asked on small cells only.
 import json
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +15,24 @@ from assess_examples import CHECKS, CRYSTAL, DOMAIN, W, assessed, fitted, traini
 
 from mlipgen.crystals import Crystal, Defect, Supercell, build_defect, vacancy
 from mlipgen.equilibrium import EnergyNorm, LatticeGreen, formation_energy, landscape, relax
-from mlipgen.generalisation import Reference, defect_error, force_constant_mismatch
-from mlipgen.generalisation.assess import VERSION, Assessment, assess, published_schema, schema
+from mlipgen.failures import LeftBasin, Unstable
+from mlipgen.generalisation import (
+    Outcome,
+    Prediction,
+    Reference,
+    Verdict,
+    defect_error,
+    force_constant_mismatch,
+)
+from mlipgen.generalisation.assess import (
+    VERSION,
+    Assessment,
+    assess,
+    basin,
+    published_schema,
+    schema,
+    truth,
+)
 from mlipgen.generalisation.assess.basin import (
     _from_bare_sites,
     starting_state,
@@ -267,8 +284,8 @@ def test_a_defect_that_annihilates_is_named():
         return Defect("pushed atom", x, np.arange(len(x)), supercell, supercell.positions[site])
 
     pair = Pair(fitted(), W, OWN, CRYSTAL)
-    for basin, who in ((True, "the reference, in 128 atoms"), (False, "the candidate")):
-        main = assess_defect(pair, pushed, settings(basin=basin)).section.main
+    for asked, who in ((True, "the reference, in 128 atoms"), (False, "the candidate")):
+        main = assess_defect(pair, pushed, settings(basin=asked)).section.main
         assert main.outcome == "left the basin"
         assert main.why.startswith(who) and "annihilates" in main.why
 
@@ -286,6 +303,70 @@ def test_another_state_from_the_unrelaxed_defect_is_found_out():
     assert not same and f"another state, {gap:+.3g} eV from that" in why
     same, why = _from_bare_sites(fitted(), large, None, settings())
     assert not same and "left its basin" in why
+
+
+def test_what_is_no_truth_about_this_state_says_why(monkeypatch):
+    pair, asked = Pair(fitted(), W, OWN, CRYSTAL), []
+
+    def saddle(*given):
+        asked.append(given)
+        raise Unstable("a saddle point")
+
+    monkeypatch.setattr(truth, "Reference", saddle)
+    truths = truth.Truths(pair, "vacancy", settings())
+    for which in ("own", "reference"):
+        found = truths.of(which, SimpleNamespace(u=0.0), None)
+        assert found.why == "the reference cannot be relaxed there: a saddle point"
+    assert len(asked) == 1  # relaxed once, in vain
+
+    mine = relax(W, vacancy(Supercell(CRYSTAL, 3)))
+    hopped = mine.u.copy()
+    hopped[0] += [1.4, 0, 0]
+    theirs = SimpleNamespace(u=hopped, followed=-0.1)
+    reference = SimpleNamespace(equilibrium=theirs, formation_energy=3.0, sparing=True)
+    found = truth._measured(W, mine, reference, None)
+    assert (found.why, found.reference_energy, found.followed, found.geometry) == (
+        "relaxed by both, an atom is in another place", 3.0, -0.1, None,
+    )  # fmt: skip
+    wide = Prediction(Verdict(Outcome.WIDE, "κ = 1"))
+    monkeypatch.setattr(truth, "predict", lambda *_, **options: wide)
+    monkeypatch.setattr(
+        truth, "measure", lambda *_, **options: SimpleNamespace(energy=1.0, geometry=0.1, du=None)
+    )
+    found = truth._with_prediction(truth.Truth(energy=0.5), W, reference)
+    assert found.why == (
+        "prediction does not apply: error bar too wide: κ = 1; relaxed from the reference's "
+        "equilibrium the candidate finds another of its states"
+    )
+    assert found.predicted is None and found.energy == 0.5
+
+
+def test_which_state_cannot_be_told_says_why(monkeypatch):
+    cell = Supercell(CRYSTAL, 3)
+    one, other = (relax(W, build_defect(d, cell), saddle="ignore") for d in ("vacancy", "vacancy"))
+    assert basin._kept(one, other.positions, ("", "")) == (True, "")
+    elsewhere = one.positions + np.eye(len(one.positions), 3)
+    kept, why = basin._kept(one, elsewhere, ("", ""))
+    assert not kept and why == "from the reference's atoms the candidate finds another state"
+    same, why = _from_bare_sites(W, one.defect, None, settings())
+    assert not same and why == "from the unrelaxed defect it finds a state of its own"
+
+    def lost(*_, **__):
+        raise LeftBasin("an atom moved")
+
+    pair = Pair(W, W, CRYSTAL, CRYSTAL)
+    start = basin.Start(
+        one, basin.Basin(False, False, "", [3, 3, 3], 1, 3.0, 0.1, 0.0), ("", ""), one
+    )
+    found = SimpleNamespace(steps=[SimpleNamespace(du=0.0)])
+    with monkeypatch.context() as patch:
+        patch.setattr(basin, "_in_small_cell", lost)
+        known, why = state_of_the_forecast(pair, found, start, settings())
+    assert known is start.basin
+    assert why == "relaxed from there in 3 × 3 × 3 cells the reference finds nothing: an atom moved"
+    monkeypatch.setattr("mlipgen.generalisation.assess.defect._compare", lost)
+    main = assess_defect(pair, "vacancy", settings(basin=False)).section.main
+    assert (main.outcome, main.why) == ("left the basin", "the candidate: an atom moved")
 
 
 class Mixed(SitePotential):

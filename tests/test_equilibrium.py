@@ -1,5 +1,6 @@
 """Relaxation and linear response: cost, independence of the preconditioner, honest failures."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -265,6 +266,25 @@ def test_not_converged_is_an_error_that_tells_the_force():
         relax(potential, vacancy(Supercell(crystal, 3)), max_evaluations=3)
     with pytest.raises(NotConverged):
         relax(potential, vacancy(Supercell(crystal, 3)), tolerance=1e-30, max_evaluations=60)
+
+
+def test_a_direction_uphill_gives_way_to_the_preconditioned_gradient(monkeypatch):
+    plain = relaxed("W", "vacancy", 3)
+    monkeypatch.setattr("mlipgen.equilibrium.relaxation._two_loop", lambda f, history, P: -f)
+    again = relax(reference("W")[0], plain.defect, saddle="ignore")
+    assert np.abs(again.u - plain.u).max() < 1e-7 and again.force_evaluations < 60
+
+
+def test_saddle_points_are_not_followed_for_ever(monkeypatch):
+    push = np.zeros((53, 3))
+    push[0, 0] = 1e-3
+    monkeypatch.setattr(
+        "mlipgen.equilibrium.relaxation._with_curvature",
+        lambda descent, found, green, modes=(): (replace(found, curvature=-1.0), push),
+    )
+    with pytest.raises(NotConverged, match="5 modes .* followed, and still a saddle point"):
+        potential, crystal = reference("W")
+        relax(potential, vacancy(Supercell(crystal, 3)), saddle="follow")
 
 
 def test_progress_may_cancel():

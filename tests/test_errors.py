@@ -12,8 +12,9 @@ import pytest
 from mlipgen.crystals import Crystal, Neighbours, Supercell, build_defect, minimum_image, vacancy
 from mlipgen.equilibrium import EnergyNorm, Unstable, formation_energy, relax
 from mlipgen.experiments.study import Study
+from mlipgen.failures import NotConverged
 from mlipgen.generalisation import DefectError, Reference, defect_error, measure, predict
-from mlipgen.generalisation.verdict import APPLIES, Outcome
+from mlipgen.generalisation.verdict import APPLIES, Outcome, Verdict
 from mlipgen.potentials import (
     EAM,
     CalculatorModel,
@@ -339,6 +340,41 @@ def test_a_vacancy_in_a_larger_cell_has_a_larger_reference():
     prepared = study("W")
     small = relax(prepared.potential, vacancy(Supercell(prepared.crystal, 4)))
     assert EnergyNorm(small)(small.u) < prepared.reference.scale
+
+
+def test_an_estimate_is_judged_by_hand():
+    """By kappa, by how far an atom would go, and by a curvature that must settle above zero."""
+    module = importlib.import_module("mlipgen.generalisation.prediction")
+    crystal, x = Crystal("W", "bcc", 3.165), np.zeros((2, 3))
+    surface = SimpleNamespace(quick_hessian=lambda x, f: f, evaluate=lambda x: (0, "forces"))
+    limit = module.basin_radius(crystal)
+
+    def judged(kappa=0.1, moved=0.1, value=0.2, forces=None):
+        def lowest(hessian):
+            assert hessian == ("forces" if forces is None else forces)
+            if value is None:
+                raise NotConverged("60 products")
+            return value, "mode"
+
+        reference = SimpleNamespace(
+            defect=SimpleNamespace(crystal=crystal, name="vacancy"),
+            equilibrium=SimpleNamespace(positions=x),
+            lowest_curvature=lowest,
+        )
+        du = np.array([[moved, 0, 0], [0, 0, 0]])
+        return module._judge(surface, reference, du, kappa, forces)
+
+    fine = {"verdict": APPLIES, "curvature": 0.2, "mode": "mode"}
+    assert judged() == judged(forces="known") == judged(kappa=module.KAPPA_LIMIT) == fine
+    assert judged(moved=limit) == fine
+    for kappa in (1.01 * module.KAPPA_LIMIT, np.nan):
+        assert judged(kappa=kappa)["verdict"].outcome == Outcome.WIDE
+    assert judged(moved=1.01 * limit)["verdict"].outcome == Outcome.LEFT
+    unsettled = judged(value=None)
+    assert unsettled == {"verdict": Verdict(Outcome.SADDLE, "not shown to be one: 60 products")}
+    saddle = judged(value=0.0)
+    assert saddle["verdict"].outcome == Outcome.SADDLE and saddle["curvature"] == 0.0
+    assert module.Prediction(APPLIES, kappa=0.1, geometry=0.3).error_bar == pytest.approx(0.03)
 
 
 def test_effectivities_and_distances_are_ratios_to_what_was_measured():
