@@ -23,9 +23,12 @@ from conftest import FLAGS
 from explorer_synthetic import synthetic
 from test_explorer import CASES, HERE, mount
 
+import mlipgen.widgets.explorer
 from mlipgen.experiments.study import Study
 from mlipgen.widgets import Explorer
 from mlipgen.widgets.explorer.builder import explorer_data
+
+PAGE = Path(mlipgen.widgets.explorer.__file__).parent / "page"
 
 MOVES = """async () => {
     const slider = document.querySelector("[aria-label='Forces weight']");
@@ -62,6 +65,52 @@ RELAX = """async () => {
 }"""
 
 
+#: Merging one triangle of forces into another, most of an event; beside its rate that of loops that
+#: do the same, half products and half updates, on numbers in the first-level cache.
+MERGE = """(K) => {
+    const W = K + 2, best = (job) => {
+        let least = Infinity;
+        for (let i = 0; i < 60; i++) {
+            const begin = performance.now();
+            job();
+            least = Math.min(least, performance.now() - begin);
+        }
+        return least;
+    };
+    const data = Float64Array.from({ length: (W * (W + 1)) / 2 }, () => Math.random() - 0.5);
+    let flops = 0, sum = 0;
+    for (let k = 0; k < K; k++) flops += 4 * (k + 1) * (W - k - 1);
+    const prior = new Float64Array(W).fill(1);
+    const merge = best(() => mergeBlock(priorTriangle(prior, 1, K), K, { shape: [W, W], data }, 1));
+    const a = new Float64Array(1024).fill(1), b = new Float64Array(1024).fill(1);
+    const loops = best(() => {
+        for (let repeat = 0; repeat < 200; repeat++) {
+            let s = 0, t = 0, u = 0, v = 0;
+            for (let i = 0; i < 1024; i += 4) {
+                s += a[i] * b[i];
+                t += a[i + 1] * b[i + 1];
+                u += a[i + 2] * b[i + 2];
+                v += a[i + 3] * b[i + 3];
+            }
+            sum += s + t + u + v;
+            for (let i = 0; i < 1024; i++) a[i] -= 1e-9 * b[i];
+        }
+    });
+    return [merge, flops / merge / 1e6, (4 * 1024 * 200) / loops / 1e6, sum];
+}"""
+
+
+def merging(browser, functions):
+    """What the page's factorisation of some size takes and how near to the limit that is."""
+    page = browser.new_page()
+    parts = [(PAGE / name).read_text(encoding="utf-8") for name in ("unpack.js", "solver.js")]
+    page.add_script_tag(content="\n".join(parts))
+    time, rate, limit, _ = page.evaluate(MERGE, functions)
+    settings = f"at {rate:.1f} GFlop/s; the same loops in the first-level cache reach {limit:.1f}"
+    what = f"merging the forces of one cell size, {functions} functions"
+    rows.report(rows.Row(what, time, "ms", settings=settings))
+
+
 def report(what, times, budget):
     settings = f"median; 90th percentile {np.quantile(times, 0.9):.1f} ms"
     rows.report(rows.Row(what, float(np.median(times)), "ms", goal=budget, settings=settings))
@@ -84,6 +133,7 @@ with sync_playwright() as driver:
         report(f"slider event, {case}", page.evaluate(MOVES), budget)
         page = show(Explorer(synthetic(**CASES[case])))
         report(f"slider event, {case}, unfolded", page.evaluate(MOVES), budget)
+    merging(browser, 165)
     page = show(widget)
     page.wait_for_selector("[data-relaxation=settled]")
     for what, times in zip(("Newton", "relaxed", "judged"), np.transpose(page.evaluate(RELAX))):
