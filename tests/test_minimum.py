@@ -174,3 +174,13 @@ def test_the_measurement_resolves_small_errors(tungsten):
     error = defect_error(Stiffer(tungsten.potential, None), tungsten)
     assert error.effectivity == pytest.approx(1, abs=1e-3)
     assert 1e-8 < error.measurement.geometry < 1e-5
+
+
+def test_a_start_of_displacements_is_told_from_positions():
+    potential, cell = molybdenum()
+    defect = build_defect("vacancy", cell)
+    u = 0.02 * np.random.default_rng(0).standard_normal(defect.positions.shape)
+    with pytest.raises(ValueError, match=r"within 0\.\d\d A.*defect\.positions \+ u"):
+        relax(potential, defect, start=u)
+    found = relax(potential, defect, start=defect.positions + u, saddle="ignore")
+    assert len(repr(found)) < 400 and "max_force" in repr(found)  # without its arrays

@@ -35,8 +35,8 @@ class Defect:
     """
 
     name: str
-    positions: np.ndarray
-    lattice_index: np.ndarray
+    positions: np.ndarray = field(repr=False)
+    lattice_index: np.ndarray = field(repr=False)
     homogeneous: Supercell
     centre: np.ndarray = field(repr=False)
 

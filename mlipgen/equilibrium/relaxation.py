@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,8 +43,8 @@ class Equilibrium:
     """
 
     defect: Defect
-    positions: np.ndarray
-    site_energies: np.ndarray
+    positions: np.ndarray = field(repr=False)
+    site_energies: np.ndarray = field(repr=False)
     max_force: float
     force_evaluations: int
     tolerance: float
@@ -125,6 +125,12 @@ def relax(
             raise ValueError(
                 f"start has shape {start.shape}: give {defect.positions.shape}, one position for "
                 "each atom of the defect"
+            )
+        spread, sites = (np.ptp(x, axis=0).max() for x in (start, defect.positions))
+        if spread < 0.5 * sites:
+            raise ValueError(
+                f"start puts all atoms within {spread:.2f} A, their sites fill {sites:.2f} A: give "
+                "positions, for displacements u defect.positions + u"
             )
     require_saddle(saddle)
     require_thickness(
