@@ -106,18 +106,28 @@ def test_the_energy_cannot_be_tuned_to_its_zero(two, designs):
         assert geometry == s["geometry"]
 
 
-def test_what_a_budget_pays_for(page, two, monkeypatch):
-    """By hand, and the page's own list: cells of 53, 127 and 249 atoms, virials of 42 strained
-    cells for 84, force constants for 864.
+@pytest.fixture
+def known(two, monkeypatch):
+    """Cells of 53, 127 and 249 atoms, virials of 42 strained cells for 84, force constants for
+    864.
     """
     known = {**facts(two[0]), "primitive": 2, "supercell": {"size": 6, "atoms": 432}}
     monkeypatch.setitem(price.__globals__, "facts", lambda data: known)
+    return known
+
+
+def test_what_a_budget_pays_for(two, known):
+    """By hand."""
     every = Problem(3, 6)
     assert price(two[0], 3, every.kinds) == 10 * 53 + 42 * 2 + 864
     bought = lambda budget: [(p.cell, "".join(p.kinds)) for p in affordable(two[0], every, budget)]
     assert bought(529) == [] and bought(530) == [(3, "EF")] and bought(614) == [(3, "EFV")]
     assert bought(1400) == [(3, "EFFC"), (3, "EFV"), (4, "EFV")]
     assert bought(10**6) == [(n, "EFVFC") for n in (3, 4, 5)]
+
+
+def test_the_page_buys_the_same(page, two, known):
+    every = Problem(3, 6)
     problems = (every, Problem(4, 6, ("F", "V")), Problem(5, 6, ("V", "FC"), "dual", "energy"))
     cases = [(p, b) for p in problems for b in (530, 1400, 2170, 10**6)]
     theirs = page.evaluate(
@@ -130,6 +140,36 @@ def test_what_a_budget_pays_for(page, two, monkeypatch):
     for (problem, budget), found in zip(cases, theirs):
         ours = [{**vars(p), "kinds": list(p.kinds)} for p in affordable(two[0], problem, budget)]
         assert found == ours
+
+
+def test_facts_of_a_data_set_that_knows_its_crystal():
+    """A cell of 10 A is 4 cutoffs of 4.4 A thick when it is repeated twice."""
+    data = synthetic(degrees=(6,), cells=(3,))
+    data.meta["relax"] = {
+        "cell": (10.0 * np.eye(3)).ravel().tolist(), "cutoff": 4.4, "sublattice": [0, 1] * 4,
+        "core": 3.2,
+    }  # fmt: skip
+    found = facts(data)
+    assert (found["primitive"], found["shell"]) == (2, 2.0)
+    assert found["supercell"] == {"size": 2, "atoms": 64}
+    assert price(data, 3, ("E", "V", "FC")) == 10 * 53 + 42 * 2 + 2 * 64
+
+
+@pytest.mark.slow
+def test_without_scripts_a_figure_says_the_weights(monkeypatch):
+    found = []
+    noted = lambda *given: found.append(design(*given)) or found[-1]
+    monkeypatch.setattr("mlipgen.widgets.loss_designer.still.design", noted)
+    data = synthetic(degrees=(6,), cells=(3,))
+    data.meta["weights"] = {"E": 10.0, "F": 1.0, "V": 10.0, "FC": 0.1}
+    widget = LossDesigner(data, question="Which weights?", objective="geometry")
+    assert widget.options["question"] == "Which weights?"
+    assert widget.options["start"] == {"cell": 3, "objective": "geometry", "forces": "uniform"}
+    html = widget.fallback_figure().data
+    (one,) = found
+    ridge = 10.0 ** (one.x["ridge"] / 4)
+    assert html.startswith("<noscript><figure") and html.count("<svg") == 2
+    assert "Best weights: energies " in html and f"ridge {float(f'{ridge:.2g}'):g}" in html
 
 
 @pytest.mark.parametrize(
