@@ -193,6 +193,17 @@ def second_derivative(gradient, x):
     return gradient(np.asarray(x) + 1j * STEP).imag / STEP
 
 
+def test_a_subclass_that_reaches_further_adds_to_what_it_inherits():
+    class Farther(Toy2D):
+        def __init__(self):
+            super().__init__()
+            self.cutoff = 4.0
+
+    R = np.array([[1.0, 0.0], [0.0, 1.7], [2.5, 0.1], [3.1, 0.0]])
+    for own, plain in zip(Farther().sites(R, [0, 4]), Toy2D().sites(R, [0, 4])):
+        np.testing.assert_array_equal(own, plain)
+
+
 @pytest.mark.parametrize("symbol", EAM.symbols())
 def test_eam_functions_have_continuous_third_derivatives(symbol):
     potential = EAM(symbol)

@@ -90,7 +90,8 @@ class EAM(SitePotential):
 
     def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
-        call(kernels.eam_sites, False, R, offsets, self.cutoff, self._radial, self._embedding, V, G)
+        own = self.fade[1]  # a subclass may reach further: `cutoff`
+        call(kernels.eam_sites, False, R, offsets, own, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__
