@@ -203,6 +203,20 @@ def test_hessian_products_and_stability():
     )
 
 
+def test_a_landscape_of_a_calculator_elsewhere_and_along_nothing():
+    potential = StillingerWeber()
+    cell = Supercell(Crystal.equilibrium(potential), 2)
+    model = CalculatorModel(potential.calculator(), "Si")
+    assert repr(model) == "CalculatorModel(SiteCalculator, 'Si')"
+    surfaces = [landscape(m, cell.cell, cell.positions) for m in (model, potential)]
+    du, v = 0.05 * np.random.default_rng(0).standard_normal((2, *cell.positions.shape))
+    theirs, exact = (s.displaced_hessian(du)(v) for s in surfaces)
+    assert theirs == pytest.approx(exact, abs=2e-5 * np.abs(exact).max())
+    nothing = np.zeros_like(v)
+    for H in (surfaces[0].hessian(), surfaces[0].quick_hessian(cell.positions, nothing)):
+        assert not H(nothing).any()
+
+
 def test_noise_is_measured_and_sets_the_step():
     class Noisy(EnergyAndForces):
         rng = np.random.default_rng(0)

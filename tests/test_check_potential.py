@@ -51,6 +51,21 @@ class Float(Pairs):
         return (R.real**2).sum(axis=1)
 
 
+class RealOnly(Pairs):
+    def sites(self, R, offsets):
+        if np.iscomplexobj(R):
+            raise TypeError("real neighbour vectors, please")
+        return super().sites(R, offsets)
+
+
+class Nanometres(Pairs):
+    """A cutoff that no pair is within."""
+
+    def sites(self, R, offsets):
+        V, G = super().sites(1e3 * R, offsets)
+        return V, 1e3 * G
+
+
 class WrongSign(Pairs):
     def gradient(self, s, R):
         return -super().gradient(s, R)
@@ -71,6 +86,8 @@ class Ungrouped(Pairs):
     [
         (Abs(), "a complex step.*no abs"),
         (Float(), "a complex step"),
+        (RealOnly(), "a complex step of the energy.*the symmetry of second derivatives"),
+        (Nanometres(), "the reach.*no pair interacts: is the cutoff in angstrom"),
         (WrongSign(), "the gradient.*must be dV_i/dR_p"),
         (Abrupt(), "the end at the cutoff.*to zero"),
         (Ungrouped(), "two sites at once.*offsets"),

@@ -269,6 +269,28 @@ def test_kernel_conversation(page):
     assert value(page, "measured-geometry-error") == "0.0123"
 
 
+def test_python_side_answers_and_tells_of_failures():
+    data = synthetic(degrees=(6,), cells=(3, 4))
+    chosen = {"question": "How far?", "controls": ["cell"], "setting": {"cell": 4}}
+    widget, sent = Explorer(data, **chosen), []
+    assert {k: widget.options[k] for k in chosen} == chosen
+    widget.send = sent.append
+    widget._receive(widget, {"type": "ping"}, [])
+    request = {"id": "a", "dataset": 0, "setting": asdict(Setting(3, 6, 1e-6, {"F": 1.0}))}
+    widget._cancel["a"] = None
+    widget._relax(request)
+    assert sent == [
+        {"type": "pong", "relax": False},
+        {
+            "type": "failed",
+            "id": "a",
+            "text": "ValueError: this data set has no relaxation behind it",
+        },
+    ]
+    default = Setting(**data.meta["default"])
+    assert data.residual("train", "X", default, data.theta(default)) is None
+
+
 def test_python_side_relaxes_in_a_thread_and_cancels():
     import threading
 
@@ -346,7 +368,8 @@ def test_contrast_of_all_text(page, theme):
 
 def test_bad_arguments_are_named():
     data = synthetic(degrees=(6,), cells=(3,))
-    for wrong in ({"controls": ["size"]}, {"chart": ("force", "cell")}, {"name": "a b"}):
+    wrongs = ({"controls": ["size"]}, {"chart": ("force", "cell")}, {"name": "a b"}, {"atoms": 3})
+    for wrong in wrongs:
         with pytest.raises(ValueError, match=next(iter(wrong))):
             Explorer(data, **wrong)
     with pytest.raises(ValueError, match="ridge"):

@@ -69,10 +69,6 @@ class Hessian:
     def __add__(self, other):
         return Hessian(lambda v: self(v) + other(v), self.shape)
 
-    def curvature(self, v: np.ndarray) -> float:
-        """<v, H v> / <v, v>, eV/A^2."""
-        return float((v * self(v)).sum() / (v * v).sum())
-
 
 class SiteLandscape:
     """Landscape of a site potential or basis: exact derivatives through the neighbour vectors.

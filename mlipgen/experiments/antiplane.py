@@ -11,7 +11,6 @@ stiffness.  Source of the model: Ehrlacher, Ortner and Shapeev, Arch. Ration. Me
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,10 +142,3 @@ class ScrewError:
     L: float
     geometry: float
     energy: float
-
-
-def against_radius(
-    term: str, coefficient: float, L: float, radii: Sequence[float]
-) -> list[ScrewError]:
-    """Errors for a known error beyond a fixed L, in discs of growing radius."""
-    return [ScrewLattice(R).respond(L, term, coefficient) for R in radii]
