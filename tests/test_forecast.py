@@ -1,6 +1,7 @@
 """The composite is a potential, exact where it should be; the forecast is right, and says by how
 much it may be wrong."""
 
+import itertools
 from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
@@ -165,6 +166,16 @@ def test_site_fields_follow_their_atoms():
         assert (P @ u)[defect.lattice_index[alone]] == pytest.approx(u[alone])
     shared = P[defect.lattice_index[~alone][0]].toarray().ravel()
     assert sorted(shared[shared > 0]) == [0.5, 0.5]
+
+
+def test_a_divacancy_is_the_same_defect_in_cells_of_every_size():
+    """The middle of a cell of diamond or hcp lies on a sublattice that its size decides."""
+    for crystal in (Crystal("Si", "diamond", 5.43), Crystal("Ti", "hcp", 2.95, 4.68)):
+        defects = [same_defect("divacancy", crystal, n) for n in (2, 3, 4, 5)]
+        for small, large in itertools.combinations(defects, 2):
+            R = restriction(large, small)
+            rows = np.asarray(abs(R).sum(axis=1)).ravel()
+            assert rows == pytest.approx(np.ones(len(small)))
 
 
 def test_embedding_carries_a_small_cell_into_the_domain():

@@ -141,16 +141,22 @@ def vacancy(supercell: Supercell) -> Defect:
 
 
 def divacancy(supercell: Supercell) -> Defect:
-    """Two neighbouring atoms missing."""
+    """Two neighbouring atoms missing, along the same line whatever the size of the supercell and
+    the sublattice of its middle: the divacancies of two sizes are the same defect.
+    """
     first = supercell.central_site()
-    r = np.linalg.norm(
-        minimum_image(supercell.positions - supercell.positions[first], supercell.cell), axis=1
-    )
-    return _remove(
-        supercell,
-        [first, int(np.flatnonzero(np.isclose(r, supercell.crystal.shells[0]))[0])],
-        "divacancy",
-    )
+    r = minimum_image(supercell.positions - supercell.positions[first], supercell.cell)
+    shell = np.isclose(np.linalg.norm(r, axis=1), supercell.crystal.shells[0])
+    near = np.flatnonzero(shell)
+    lines = [_line(r[site]) for site in near]
+    return _remove(supercell, [first, int(near[lines.index(max(lines))])], "divacancy")
+
+
+def _line(r):
+    """The line of a vector, both directions alike, as a tuple that can be compared."""
+    r = np.round(r, 6) + 0.0
+    first = r[np.flatnonzero(r)[0]]
+    return tuple((r * np.sign(first)).tolist())
 
 
 def dumbbell(supercell: Supercell, direction: str = "111", separation: float = 0.75) -> Defect:
