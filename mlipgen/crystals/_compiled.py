@@ -6,17 +6,13 @@ import functools
 import os
 import threading
 from collections.abc import Callable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-
-# Before numba's threads are made: those of OpenMP wait for each other spinning, a millisecond at a
-# time, and beside other programs on the same cores a loop on two threads then takes several times
-# as long as on one.  Who sets it himself, or loads OpenMP before, keeps what he chose.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # A function compiled without these takes them from the kernel that happens to call it first.
 OWN: dict[str, Any] = {"fastmath": False, "error_model": "python", "forceinline": False}
@@ -119,10 +115,27 @@ def call(kernel: Callable, *arguments: Any) -> Any:
     global _together
     if _together:
         return kernel(*arguments)
-    with _turn:
+    with _turn, _asleep():
         out = kernel(*arguments)
         try:
             _together = numba.threading_layer() != "workqueue"
         except ValueError:  # no parallel kernel has run: compilation is switched off
             pass
         return out
+
+
+@contextmanager
+def _asleep():
+    """OpenMP, if it is loaded here, lets threads that wait sleep, unless the user chose otherwise.
+
+    Its default is to spin for milliseconds: beside other programs on the same cores a loop on two
+    threads then takes several times as long as on one.  The environment is as before afterwards:
+    other programs started from here wait as they like.
+    """
+    chosen = "OMP_WAIT_POLICY" in os.environ
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        yield
+    finally:
+        if not chosen:
+            os.environ.pop("OMP_WAIT_POLICY", None)
