@@ -252,6 +252,7 @@ def test_bars_of_a_measure_do_not_split_the_table():
     text = notebook.table({"|Dū|": ["a | b"], "set": ["EF"]})._repr_markdown_()
     assert text.splitlines()[0] == r"| \|Dū\| | set |" and r"a \| b" in text
     text = notebook.table({"off, k = n + 2 (%)": ["$a + b$", "EF + V", "3 × 3"]})._repr_markdown_()
+    assert "= −dE/dx" in repr(notebook.table({"check": ["forces = -dE/dx"]}))
     kept = text.replace("\N{NO-BREAK SPACE}", "~")
     assert (
         "off, k~=~n~+~2 (%)" in kept and "$a + b$" in kept and "EF + V" in kept and "3~×~3" in kept

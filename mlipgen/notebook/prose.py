@@ -147,7 +147,7 @@ def table(
         if value is None:
             return ""
         if isinstance(value, (str, bool)) or not isinstance(value, Real):
-            return in_words(str(value))
+            return in_words(str(value)).replace("= -", "= −")
         return (
             f"{value:{formats[header]}}".replace("-", "−")
             if header in formats
