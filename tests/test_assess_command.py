@@ -203,7 +203,8 @@ def test_the_rehearsal_counts_what_will_be_asked(folder, capsys):
     # relaxations and searches take as many steps as they take; the rest is exact
     assert plan[249] in (2, 3) and abs(plan[249] - sizes[249]) <= 1
     assert sum(plan.values()) == pytest.approx(sum(sizes.values()), abs=8)
-    status, out, _ = run(capsys, *arguments("calc.py:good", "--dry-run"))
+    status, out, _ = run(capsys, *arguments("calc.py:good", "--dry-run", "--truth"))
+    assert "and, for --truth, to relax the defects on the domain" in out
     kept = sum(sizes.values())
     assert f"{kept} labels are in out/labels.jsonl already: none is asked twice" in out
 
@@ -367,6 +368,7 @@ def test_bad_settings_are_answered_clearly(folder, capsys, text, wanted):
         (["--training", "fit.json"], ["fit.json"]),
         (["--training", "nowhere.xyz"], ["nowhere.xyz"]),
         (["--crystal", "Mo"], ["W", "not for Mo"]),
+        (["--candidate", "EAM:W", "--training", "x.xyz"], ["--training is for a fit"]),
     ],
 )
 def test_bad_options_are_answered_clearly(folder, capsys, more, wanted):

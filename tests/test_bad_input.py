@@ -5,11 +5,15 @@ this library ends well.
 import argparse
 import builtins
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
+from ase.units import GPa
 from numba.core.dispatcher import Dispatcher
 
 from mlipgen import cli, widgets
@@ -27,6 +31,7 @@ from mlipgen.crystals import (
     vacancy,
 )
 from mlipgen.crystals.dislocation import Cylinder
+from mlipgen.crystals.symmetry import operations
 from mlipgen.equilibrium import (
     LatticeStiffness,
     extreme_eigenvalue,
@@ -38,21 +43,28 @@ from mlipgen.equilibrium import (
 from mlipgen.experiments import data_contest, dislocations, ranking, transfer
 from mlipgen.experiments.study import Study
 from mlipgen.failures import TooLarge, Unstable, require_number, require_whole
-from mlipgen.generalisation import Outcome, Verdict, match_labels
+from mlipgen.generalisation import ForceWeights, Outcome, Verdict, dual_norm, match_labels
+from mlipgen.generalisation.assess.crystal import elastic_constants
+from mlipgen.generalisation.assess.rehearsal import Enlarged
 from mlipgen.learning import parse_kinds, strains
+from mlipgen.learning.planning import Plan, _Counting
 from mlipgen.potentials import (
     EAM,
     ACEBasis,
     LinearACE,
     SiteCalculator,
+    Toy2D,
+    elastic_tensor,
+    energies_and_forces,
     load_model,
     load_potential,
     save_model,
     site_hessian,
 )
 from mlipgen.potentials.derivatives import ForceConstantTable
-from mlipgen.potentials.finite_differences import symmetrised
+from mlipgen.potentials.finite_differences import _response, symmetrised
 from mlipgen.potentials.naming import read_calculators, read_yaml
+from mlipgen.potentials.remote import RemoteCalculator
 from mlipgen.rates import observed_rate
 from mlipgen.widgets import explorer, loss_designer
 from mlipgen.widgets.explorer import Setting
@@ -324,6 +336,76 @@ def test_a_folder_that_cannot_be_written_means_no_cache(monkeypatch):
 
     monkeypatch.setattr(Dispatcher, "enable_caching", refuses)
     assert _compiled.njit(cache=True)(lambda x: x + 1)(1) == 2
+
+
+# --- calculators
+
+
+class Lacking(Calculator):
+    """Says that it has a stress, and has none."""
+
+    implemented_properties = ["energy", "stress"]
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=()):
+        self.atoms, self.results = atoms.copy(), {"energy": 1.0}
+        if "stress" in properties:
+            raise NotImplementedError
+
+
+@pytest.mark.parametrize("stand_in", [Enlarged, lambda inner: _Counting(inner, Plan(), None, "")])
+def test_stand_ins_lack_what_their_calculator_lacks(stand_in):
+    calculator, atoms = stand_in(Lacking()), bulk("W")
+    assert calculator.get_property("energy", atoms) == 1.0
+    with pytest.raises(PropertyNotImplementedError, match="stress"):
+        calculator.get_property("stress", atoms)
+
+
+def test_a_calculators_process_that_does_not_end_is_ended():
+    waited, remote = [], RemoteCalculator.__new__(RemoteCalculator)
+
+    def wait(timeout=None):
+        waited.append(timeout)
+        if timeout:
+            raise subprocess.TimeoutExpired("x", timeout)
+
+    kill = lambda: waited.append("killed")
+    closed = SimpleNamespace(close=lambda: waited.append("closed"))
+    remote._process, remote._connection = SimpleNamespace(wait=wait, kill=kill), closed
+    remote._said = closed
+    remote.close()
+    assert waited == ["closed", 5, "killed", None, "closed"] and remote._process is None
+
+
+def test_force_constants_without_a_reversal_take_both_displacements():
+    """As with one, which in a lattice of inversion centres gives the second by symmetry."""
+    calls = []
+
+    def forces(x):
+        calls.append(x)
+        return energies_and_forces(W, PAIRS, x)[1]
+
+    turned = next(g for g in operations(CRYSTAL, 0, 0) if np.allclose(g.rotation, -np.eye(3)))
+    v = np.array([0.0, 0.0, 1.0])
+    both, one = (_response(forces, CELL, 0, v, g, 1e-3) for g in (None, turned))
+    assert len(calls) == 3 and both == pytest.approx(one, abs=1e-8)
+
+
+def test_elastic_constants_of_a_plane():
+    toy = Toy2D()
+    crystal = Crystal.equilibrium(toy)
+    C = elastic_constants(toy, crystal)
+    assert C["C66"] == pytest.approx((C["C11"] - C["C12"]) / 2)  # isotropic
+    A = elastic_tensor(toy, crystal) / GPa
+    assert C["C11"] == pytest.approx(A[0, 0, 0, 0])
+
+
+def test_a_saddle_point_has_no_bound():
+    reference = SimpleNamespace(defect=HOLE, stability=-0.1)
+    with pytest.raises(Unstable, match="stability constant -0.1 .* is a saddle point"):
+        ForceWeights.of(reference)
+    reference = SimpleNamespace(equilibrium=SimpleNamespace(u=np.ones((53, 3))))
+    with pytest.raises(ValueError, match=r"forces of shape \(2, 3\): one for each atom"):
+        dual_norm(np.ones((2, 3)), reference)
 
 
 # --- what is shared

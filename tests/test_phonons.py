@@ -66,6 +66,20 @@ def test_paths_of_the_other_lattices_begin_at_gamma_without_a_frequency():
         assert np.abs(f[0, :3]).max() < 1e-4 and f.min() > -1e-4 and 5 < f.max() < 20
 
 
+def test_the_path_of_a_plane():
+    path = band_path(Crystal("X", "triangular", 1.0), 30)
+    assert (
+        path.k.shape[1] == 2
+        and path.labels[0] == path.labels[-1] == "\N{GREEK CAPITAL LETTER GAMMA}"
+    )
+    corners = {
+        n: np.linalg.norm(path.k[np.abs(path.x - t).argmin()])
+        for n, t in zip(path.labels, path.ticks)
+    }
+    assert corners["M"] == pytest.approx(2 * np.pi / np.sqrt(3), rel=1e-6)
+    assert corners["K"] == pytest.approx(4 * np.pi / 3, rel=1e-6)
+
+
 def test_an_unstable_crystal_has_negative_frequencies():
     copper = EAM("Cu")
     crystal = Crystal.equilibrium(copper, structure="bcc")

@@ -11,14 +11,16 @@ import pytest
 from assess_examples import assessed
 from test_access import violations
 
-from mlipgen.generalisation.assess.defect_sections import Estimate
+from mlipgen.generalisation.assess.defect_sections import Basin, Comparison, Estimate
 from mlipgen.generalisation.assess.numbers import energy, length, percent, short, with_bar
-from mlipgen.report.page import report_page, write_page
+from mlipgen.report.compare import _of_defect
+from mlipgen.report.page import _basin, report_page, write_page
 from mlipgen.report.plot import Axis, Series, bars, plot, span
 from mlipgen.report.scene import TILT, TURN, colour
 from mlipgen.report.terminal import WIDTH, as_text
 from mlipgen.report.thresholds import check, parse_limits
 
+OUTCOMES = "applies", "left the basin", "error bar too wide"
 LOOKS = [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)]
 
 
@@ -344,7 +346,29 @@ def test_limits_on_the_geometry():
     assert passed("0.14A") and not passed("0.12A")
     assert passed("140mÅ") and passed("14%") and not passed("12%")
     gone = with_defect(outcome="left the basin", geometry=None, energy=None)
-    assert not check(gone, parse_limits("9eV"))[0].passed
+    assert not any(check(gone, parse_limits(text))[0].passed for text in ("9eV", "99%", "9A"))
+
+
+def test_an_axis_without_a_number_has_ends():
+    assert span([float("nan"), -1.0], log=True) == (0.1, 1.0)
+
+
+def test_what_the_reference_finds_is_told():
+    known = dict(kept=False, same=False, why="it falls down", cells=[4, 4, 4], calls=9)
+    basin = Basin(**known, energy=9.1, curvature=0.1, followed=-0.3)
+    assert _basin("dumbbell", basin) == (
+        "The reference's own dumbbell in 4 × 4 × 4 cells costs 9.10 eV. (Its symmetric state is a "
+        "saddle point, 300 meV higher.) It falls down."
+    )
+
+
+def test_a_verdict_that_changes_is_better_worse_or_neither():
+    applies, left, wide = (Comparison("own", o, "", 53) for o in OUTCOMES)
+    states = [_of_defect("vacancy", *pair)[0] for pair in ((left, applies), (applies, wide))]
+    assert [s.state for s in states] == ["better", "worse"]
+    neither = _of_defect("vacancy", left, wide)
+    assert [s.state for s in neither] == ["not known"] * 3
+    assert (neither[0].before, neither[1].before) == ("left the basin", "–")
 
 
 @pytest.mark.parametrize(
@@ -366,6 +390,7 @@ def test_what_is_no_limit_is_refused(text):
         (with_bar(12345.0, 120.0), "12,345 ± 120"),
         (with_bar(6.781312, 0.00035), "6.78131 ± 0.00035"),
         (with_bar(1.5, None), "1.50"),
+        (with_bar(3.0, 1e-9), "3.000 ± 1e−09"),
         (energy(-0.0093, 0.00028), "(−9.30 ± 0.28) meV"),
         (energy(2.5), "2.50 eV"),
         (energy(None), "–"),
