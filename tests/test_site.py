@@ -234,6 +234,42 @@ def test_links_inside_the_book_lead_somewhere(seen, html):
             assert f'id="{anchor}"' in read(file), f"{seen.path} links to {target}: no such anchor"
 
 
+# Of each wide table of a page: whether its rows are cards, whether it is laid out as a table, the
+# heads of its columns, what each cell says of its column (if that is seen), how far it scrolls.
+TABLES = """() => [...document.querySelectorAll('.pst-scrollable-table-container > table')]
+  .filter((t) => t.checkVisibility() && t.tHead?.rows[0].cells.length > 4)
+  .map((t) => ({
+    cards: 'cards' in t.dataset,
+    laid: getComputedStyle(t).display === 'table' && t.tHead.checkVisibility(),
+    heads: [...t.tHead.rows[0].cells].map((c) => c.textContent.trim()),
+    names: [...t.tBodies[0].rows].map((row) => [...row.cells].map((c) => {
+      const name = c.querySelector('.column');
+      return name?.checkVisibility() ? name.textContent.trim() : '';
+    })),
+    beyond: t.parentElement.scrollWidth - t.parentElement.clientWidth,
+  }))"""
+
+
+def test_a_table_too_wide_for_a_phone_becomes_cards_that_name_their_columns(open_page):
+    page = open_page("book/12_predicting_the_error.html", width=360)
+    page.wait_for_selector("table[data-cards]")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.pst-scrollable-table-container')]"
+        ".every((box) => box.scrollWidth <= box.clientWidth + 1)"
+    )
+    tables = page.evaluate(TABLES)
+    for table in tables:
+        assert table["beyond"] <= 1, table
+        for row in table["names"]:
+            assert row == (table["heads"] if table["cards"] else [""] * len(row))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_function("() => !document.querySelector('table[data-cards]')")
+    wide = page.evaluate(TABLES)
+    assert len(wide) == len(tables) and all(t["laid"] and t["beyond"] <= 1 for t in wide)
+    assert not any(name for t in wide for row in t["names"] for name in row)
+
+
 read = functools.cache(Path.read_text)
 
 

@@ -56,6 +56,7 @@
     ".cell_output .output, pre";
   const SMALLEST = 0.55;
   const LITTLE = 0.86; // set so much smaller, a formula is easier to read than in two lines
+  const ALONE = 0.25; // of the line: a left side narrower than that does not stand alone on one
   const TABLE = [0.94, 0.88, 0.82]; // sizes tried for a table that is a little too wide
 
   function width(formula) {
@@ -70,7 +71,7 @@
   }
 
   // MathJax marks a relation and what follows it with space="4", a sum's sign with "3".
-  function breakAt(formula, spaces) {
+  function breakAt(formula, spaces, room) {
     const math = formula.querySelector("mjx-math");
     const alone = formula.getAttribute("display") === "true"; // broken before the sign, else behind
     const add = (box, name) => {
@@ -88,7 +89,8 @@
         statement = part = null;
       } else {
         statement ??= alone ? add(math, "statement") : math;
-        if (!part || (alone ? sign : follows)) part = add(statement, "part");
+        const short = sign && part?.offsetWidth < ALONE * room && !part.previousSibling;
+        if (!part || (alone ? sign && !short : follows)) part = add(statement, "part");
         part.append(e);
       }
       follows = sign;
@@ -121,7 +123,7 @@
     for (const spaces of rows || almost ? [] : ["4", "34"]) {
       if (width(formula) <= room + 1) break;
       whole(formula);
-      breakAt(formula, spaces);
+      breakAt(formula, spaces, room);
     }
     const wide = rows && display ? formula.scrollWidth : width(formula);
     if (wide <= room + 1) return;

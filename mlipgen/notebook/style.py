@@ -31,7 +31,7 @@ VARIABLES = {
     **{c: f"var(--fig-{k}, {c})" for k, c in enumerate(COLOURS, 1)},
 }
 
-PANEL = {1: (440, 280), 2: (360, 270), 3: (250, 215)}  # CSS pixels; more panels are like three
+PANEL = {1: (400, 270), 2: (360, 270), 3: (250, 215)}  # CSS pixels; more panels are like three
 
 
 def style() -> Any:
