@@ -3,6 +3,7 @@
 # make check    lint, types, spelling, quick unit tests
 # make lock     pins of all that requirements.txt brings make newest    quick tests with the newest versions allowed
 # make fuzz     fuzz tests on inputs that differ each time
+# make coverage    lines of the library that its tests do not reach
 # make assignments   notebooks for students and for the instructor, in _build/assignments
 # make clean    remove everything that was built, the virtual environment included
 # Each starts by setting up .venv (once: about two minutes, 1 GB).
@@ -11,17 +12,20 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/installed
 NEWEST := _build/newest
+# Tests of the book, the pages and the packages, which say nothing about the library's lines; and fuzz tests.
+BESIDE := access assess_chapter assignments book_structure course csp fuzz_command_line fuzz_library lock notation \
+          packaging pages print quizzes same_kernels site slides structure
 EXTRAS := book,cluster,assess,course,test
 CHAPTERS = $(sort $(wildcard book/*.ipynb))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Two processes run side by side here, one thread each: more threads than cores fight, at ten times the processor time.
-book test check fuzz newest refresh: export NUMBA_NUM_THREADS = 1
-book test check fuzz newest refresh: export OPENBLAS_NUM_THREADS = 1
+book test check fuzz coverage newest refresh: export NUMBA_NUM_THREADS = 1
+book test check fuzz coverage newest refresh: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help book test lint check fuzz live refresh assignments clean setup javascript lock newest
+.PHONY: help book test lint check fuzz coverage live refresh assignments clean setup javascript lock newest
 
 help:
-	@sed -n '1,8s/^# //p' Makefile
+	@sed -n '1,9s/^# //p' Makefile
 
 $(STAMP): requirements.txt requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: sudo apt-get install python3 python3-venv"; exit 1; }
@@ -51,6 +55,14 @@ check: lint
 
 fuzz: $(STAMP)
 	FUZZ=fresh $(BIN)/python -m pytest -q -n 2 tests/test_fuzz_library.py tests/test_fuzz_command_line.py
+
+coverage: export COVERAGE_FILE = $(CURDIR)/_build/coverage/data
+coverage: $(STAMP)
+	@echo "Tests of the library, those of pages and fuzz tests left out, under coverage (about half an hour) ..."
+	@rm -rf _build/coverage && mkdir -p _build/coverage
+	$(BIN)/coverage run -m pytest -q -n 2 --dist loadfile -m "not browser" $(BESIDE:%=--ignore=tests/test_%.py)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 book: javascript
 	@$(BIN)/python book/_tools/build.py
