@@ -61,7 +61,8 @@ function errorRows({ data, design, solved, relaxed, other }) {
   }
   if (!other) return rows;
   const there = [design.usual, design.x].map((x) => judged(other, settingAt(design.problem, x)));
-  const label = (what) => `The same weights for the ${other.meta.defect}: ${what}`;
+  const name = other.meta.title.split(", ").at(-1);
+  const label = (what) => `The same weights for the ${name}: ${what}`;
   rows.push(["other-geometry", label("geometry (Å)"), ...both(there, "geometry")]);
   rows.push(["other-energy", label("energy (eV)"), ...both(there, "energy")]);
   return rows;
