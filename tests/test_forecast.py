@@ -12,7 +12,7 @@ import pytest
 from mlipgen.crystals import Crystal, minimum_image
 from mlipgen.equilibrium import EnergyNorm, LatticeGreen, formation_energy, landscape, relax
 from mlipgen.experiments.study import Study
-from mlipgen.failures import NoEquilibrium, NotConverged, SaddleWarning, Unstable
+from mlipgen.failures import NoEquilibrium, NotConverged, SaddleWarning, TooLarge, Unstable
 from mlipgen.generalisation import Outcome, Verdict, measure
 from mlipgen.generalisation import forecast as module
 from mlipgen.generalisation.composite import (
@@ -458,6 +458,26 @@ def test_check_cells_after_one_that_fails_are_not_asked(monkeypatch):
     assert [k for k, *_ in given] == [3, 4] and len(f.steps) == 1
     assert given[0][1:] == (1e-3, None) and given[1][2] is f.steps[0].du
     assert f.scale == pytest.approx(1.2, abs=0.1)
+
+
+def test_the_candidate_relaxes_as_it_is_asked_to_by_hand(monkeypatch):
+    potential, asked = EAM("W"), {}
+    crystal = Crystal.equilibrium(potential)
+
+    def relaxed(model, defect, **options):
+        asked.update(options, atoms=len(defect))
+        raise NotConverged("enough")
+
+    monkeypatch.setattr(module, "relax", relaxed)
+    given = {"start": np.zeros((249, 3)), "tolerance": 1e-5}
+    with pytest.raises(NotConverged):
+        forecast(potential, potential, crystal, "vacancy", 5, (3,), **given)
+    assert asked["start"] is given["start"] and asked["green"].homogeneous.n == (5, 5, 5)
+    assert (asked["atoms"], asked["tolerance"], asked["saddle"]) == (249, 1e-5, "follow")
+    assert asked["max_evaluations"] >= 1000
+    monkeypatch.setattr("mlipgen.equilibrium.limits.available_memory", lambda: 1e6)
+    with pytest.raises(TooLarge, match="relaxing 250 atoms needs"):
+        forecast(potential, potential, crystal, "vacancy", 5, (3,), **given)
 
 
 def test_the_candidate_follows_saddle_points_where_it_relaxes_itself():

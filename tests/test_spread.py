@@ -2,15 +2,18 @@
 as those of one process.
 """
 
+import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase.calculators.calculator import Calculator, all_changes
 
 from mlipgen.crystals import Crystal, Supercell
-from mlipgen.failures import CalculatorFailed, NotFinite
+from mlipgen.failures import CalculatorFailed, NotFinite, WorkerDied
 from mlipgen.learning import LabelStore, with_store
 from mlipgen.learning.spread import in_turns, with_executor
 from mlipgen.potentials import CalculatorModel
@@ -148,3 +151,50 @@ def test_what_cannot_be_sent_to_workers_is_said(pool):
     held.calculator.lock = threading.Lock()
     with pytest.raises(ValueError, match=r"springs cannot be sent .* name it in a file"):
         with_executor(held, pool)
+
+
+class Stuck:
+    """A future that the user gives up waiting for; `left` are looks until it is done after that."""
+
+    def __init__(self):
+        self.asked, self.cancelled, self.left = 0, False, 2
+
+    def done(self):
+        self.asked += 1
+        if self.asked == 2:
+            raise KeyboardInterrupt
+        self.left -= self.cancelled
+        return self.cancelled and self.left <= 0
+
+    def cancel(self):
+        self.cancelled = True
+
+    def result(self):
+        raise CancelledError
+
+
+@pytest.mark.parametrize("dask", [False, True])
+def test_who_gives_up_waits_for_no_label(dask):
+    """What has not begun is cancelled, by one message where the executor takes one."""
+    stuck, messages = Stuck(), []
+    executor = SimpleNamespace(submit=lambda *_: stuck)
+    if dask:
+        executor.cancel = messages.append
+    spread = with_executor(model(), executor)
+    with pytest.raises(KeyboardInterrupt):
+        spread.evaluate(moved(1), CELL.cell)
+    assert messages == ([[stuck]] if dask else []) and stuck.cancelled is not dask
+
+
+def test_a_pool_that_broke_is_named():
+    def broken(*_):
+        raise BrokenProcessPool("a child process terminated abruptly")
+
+    spread = with_executor(model(), SimpleNamespace(submit=broken))
+    with pytest.raises(WorkerDied, match="a worker process ended without an answer"):
+        spread.evaluate(moved(1), CELL.cell)
+
+
+def test_without_dask_calculators_are_sent_by_name(pool, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    assert with_executor(model(), pool).evaluate(moved(1), CELL.cell)[0].sum() > 0
