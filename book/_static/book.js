@@ -222,13 +222,18 @@
 (function () {
   "use strict";
   const page = document.documentElement.dataset.pagename ?? "";
-  if (!/^book\/(course\/|speed$)/.test(page)) return;
+  const notation = page === "book/notation";
+  if (!notation && !/^book\/(course\/|speed$)/.test(page)) return;
   for (const table of document.querySelectorAll(".bd-article table:has(th:nth-child(3))")) {
     const columns = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
     for (const row of table.tBodies[0].rows)
-      for (const [k, cell] of [...row.cells].entries())
-        if (/^–?$/.test(cell.textContent.trim())) cell.dataset.empty = "";
+      for (const [k, cell] of [...row.cells].entries()) {
+        const text = cell.textContent.trim();
+        if (/^–?$/.test(text)) cell.dataset.empty = "";
         else if (columns[k]) cell.dataset.column = columns[k];
-    table.classList.add("cards");
+        if (text === "●") cell.dataset.mark = "";
+        else if (!k && /^\d+$/.test(text)) cell.dataset.number = "";
+      }
+    if (!notation) table.classList.add("cards");
   }
 })();
