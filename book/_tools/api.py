@@ -5,7 +5,9 @@ built: writes book/api/*.md, which git does not track.
 import ast
 import importlib
 import inspect
+import re
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +21,7 @@ FOLDERS = (
     "experiments",
     "widgets",
 )
+WIDTH = 90  # columns that a box of these pages holds beside the two sidebars
 FRONT = """# The library
 
 `mlipgen` is one folder for each part of the theory; each imports only from those above it. Units
@@ -56,24 +59,75 @@ def modules(folder):
     return [importlib.import_module(name) for name in names]
 
 
+class Bare:
+    """An annotation as a reader writes it: no quotes, no path before the name of a class."""
+
+    def __init__(self, annotation):
+        text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        self.text = re.sub(r"\b(?:[a-z_]\w*\.)+(?=[A-Z])", "", text).replace("numpy.", "np.")
+
+    def __repr__(self):
+        return re.sub(r"ForwardRef\('([^']*)'\)", r"\1", self.text.replace("NoneType", "None"))
+
+
 def signature(name, thing):
+    """`name(a: type = default, ...) -> type`, broken between parameters."""
     try:
-        text = str(inspect.signature(thing))
+        found = inspect.signature(thing)
     except (TypeError, ValueError):
-        text = "(...)"
-    return f"{name}{text}".replace("numpy.", "np.").replace("NoneType", "None")
+        return f"{name}(...)"
+
+    def bare(annotation):
+        return annotation if annotation is found.empty else Bare(annotation)
+
+    def value(default):  # a function's address says nothing, and another thing in each build
+        return (
+            Bare("...") if repr(default).startswith("<") and default is not found.empty else default
+        )
+
+    own = [
+        p.replace(annotation=bare(p.annotation), default=value(p.default))
+        for p in found.parameters.values()
+    ]
+    text = f"{name}{found.replace(parameters=own, return_annotation=bare(found.return_annotation))}"
+    kept = re.sub(r"(?<!,) (?!->)", "\0", text)
+    lines = textwrap.wrap(
+        kept, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines).replace("\0", " ")
+
+
+def wrapped(doc, width=WIDTH):
+    """Longer lines broken, and what is left of them put before the next: columns stay columns."""
+    lines, out = doc.splitlines(), []
+    while lines:
+        line = lines.pop(0)
+        gaps = [m.end() for m in re.finditer(r"(?<=[^\s.;:,])\s{2,}(?=\S)", line)]
+        column = max((g for g in gaps if g < 0.6 * width), default=len(line) - len(line.lstrip()))
+        cut = line.rfind(" ", column + 1, width + 1) if len(line) > width else -1
+        if cut > 0:
+            rest = line[cut:].strip()
+            line = line[:cut].rstrip()
+            after = lines[0] if lines else ""
+            text = after.lstrip()
+            if text and len(after) - len(text) == column and " : " not in text:
+                rest = f"{rest} {lines.pop(0).lstrip()}"
+            lines.insert(0, " " * column + rest)
+        out.append(line)
+    return "\n".join(out)
 
 
 def entry(name, thing, level="###"):
     """One heading, its signature and docstring, and the public methods of a class."""
-    lines = [f"{level} {name}", "", "```text", signature(name, thing), "", inspect.getdoc(thing)]
+    head, doc = signature(name, thing), wrapped(inspect.getdoc(thing))
+    lines = [f"{level} {name}", "", "```text", head, "", doc]
     if inspect.isclass(thing):
         for method, member in vars(thing).items():
             function = getattr(member, "__func__", getattr(member, "fget", member))
             if method.startswith("_") or not callable(function) or not inspect.getdoc(function):
                 continue
             head = method if isinstance(member, property) else signature(method, function)
-            doc = inspect.getdoc(function).replace("\n", "\n    ")
+            doc = wrapped(inspect.getdoc(function), WIDTH - 4).replace("\n", "\n    ")
             lines += ["", f".{head}", f"    {doc}"]
     return "\n".join([*lines, "```", ""])
 
@@ -85,7 +139,8 @@ def page(folder):
     for module in modules(folder):
         members = public(module)
         if members:
-            parts += [f"## `{module.__name__}`", "", "```text", inspect.getdoc(module), "```", ""]
+            doc = wrapped(inspect.getdoc(module))
+            parts += [f"## `{module.__name__}`", "", "```text", doc, "```", ""]
             parts += [entry(name, thing) for name, thing in members]
     return "\n".join(parts)
 
