@@ -377,6 +377,7 @@ def test_a_candidate_that_leaves_its_basin_gives_no_forecast():
         (((3, 4, 4), (4, 3, 4)), 6, False),  # the second is thinner in one
         (((4, 4, 4), (4, 4, 4)), 6, False),
         ((4, 5, 5), 6, False),
+        ((3, 4, 5, 5), 7, False),
     ],
 )
 def test_check_cells_grow_by_hand(checks, domain, fine):

@@ -77,6 +77,10 @@ class FarField:
 
     def rate(self, j: int = 1, window: tuple[float, float] = (0.0, np.inf)) -> tuple[float, float]:
         """Slope of log |D^j u| against log r inside the window (A) and its standard error."""
+        if j not in self.D:
+            raise ValueError(
+                f"j={j!r}: this far field has the orders {', '.join(map(str, self.D))}"
+            )
         keep = (self.distance > window[0]) & (self.distance < window[1])
         return observed_rate(self.distance[keep], self.D[j][keep])
 
