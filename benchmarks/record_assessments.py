@@ -45,13 +45,14 @@ CASES = (
     ("Cu", "eam", ("vacancy",), FCC),
     ("Mo", "zhou", ("dumbbell-110",), BCC),
 )
-#: The same on 431 to about 500 atoms, without a shopping list and a smoothness scan, for a table.
-SMALL_BCC, SMALL_FCC = (6, (4, 5)), (5, (3, 4))
+#: The same on 431 to about 1,000 atoms, without a shopping list and a smoothness scan, for a table.
+SMALL_BCC, SMALL_FCC, SMALL_DIAMOND = (6, (4, 5)), (5, (3, 4)), (5, (2, 3))
 SHORT = (
     ("Ni", "snap", ("vacancy", "divacancy"), SMALL_FCC),
     ("Cu", "snap", ("vacancy", "divacancy"), SMALL_FCC),
     ("Mo", "zhou", ("vacancy",), SMALL_BCC),
     ("Ta", "zhou", ("vacancy",), SMALL_BCC),
+    ("Si", "snap", ("divacancy",), SMALL_DIAMOND),
 )
 
 
