@@ -80,10 +80,9 @@ def signature(name, thing):
     def bare(annotation):
         return annotation if annotation is found.empty else Bare(annotation)
 
-    def value(default):  # a function's address says nothing, and another thing in each build
-        return (
-            Bare("...") if repr(default).startswith("<") and default is not found.empty else default
-        )
+    def value(default):  # a function's address is another in each build; long values are code
+        text = "" if default is found.empty else repr(default)
+        return Bare("...") if text.startswith("<") or len(text) > 60 else default
 
     own = [
         p.replace(annotation=bare(p.annotation), default=value(p.default))
