@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from mlipgen.crystals import Crystal, minimum_image
-from mlipgen.equilibrium import EnergyNorm, LatticeGreen, formation_energy, landscape, relax
+from mlipgen.equilibrium import (
+    EnergyNorm,
+    LatticeGreen,
+    formation_energy,
+    landscape,
+    linear_response,
+    relax,
+)
 from mlipgen.experiments.study import Study
 from mlipgen.failures import NoEquilibrium, NotConverged, SaddleWarning, TooLarge, Unstable
 from mlipgen.generalisation import Outcome, Verdict, measure
@@ -261,8 +268,6 @@ def test_an_interstitial_from_the_reference_s_small_cell():
 
 def test_kappa_is_what_newton_leaves_of_the_composite():
     """Against the composite's own equilibrium, found by many steps of Newton's method."""
-    from mlipgen.equilibrium import linear_response
-
     study, model, _ = tungsten("dumbbell-110", 3, 8, degree=6)
     domain = same_defect("dumbbell-110", study.crystal, 8)
     known = relax(study.potential, same_defect("dumbbell-110", study.crystal, 3), saddle="ignore")
@@ -419,6 +424,37 @@ def test_the_outermost_layer_is_half_a_cell_thick_by_hand():
     beyond = np.abs(gap).max(axis=1) > 1.001 * E.domain.crystal.a  # 3/2 - 1/2 cells from the centre
     assert beyond.any() and not beyond.all()
     assert (module._rim(E, parts) == 2.0 * beyond[:, None]).all()
+
+
+def test_steps_hold_what_the_composite_says_by_hand(monkeypatch):
+    """One step and two; the energy is the composite's, but for the third order of trapezoids."""
+    E, _ = composite("Si")
+    mine = relax(E.candidate, E.domain, saddle="ignore")
+    P, norm = LatticeGreen(E.candidate, E.domain.homogeneous).for_defect(E.domain), EnergyNorm(mine)
+    surface = landscape(E.candidate, E.domain.cell, E.domain.positions, skin=0.5)
+    before, steps = shaken(E.domain, 1e-3), []
+    H, here = E.candidate_hessian(mine.u), E.correction(mine.u).energy
+    for second in (np.inf, 0.0):
+        monkeypatch.setattr(module, "SECOND_STEP", second)
+        calls = E.calls
+        steps.append(module._step(E, mine.u, P, norm, 3, 1e-6, before))
+        assert E.calls - calls == 2 + len(steps) - 1
+    path, gained = [np.zeros_like(mine.u), *(step.du for step in steps)], 0.0
+    start = surface.evaluate(E.domain.positions + mine.u)[0].sum() + here
+    for step, x, y in zip(steps, path, path[1:]):
+        gained -= 0.5 * ((E.forces(mine.u + x) + E.forces(mine.u + y)) * (y - x)).sum()
+        assert step.energy == pytest.approx(-(here + gained), abs=1e-9)
+        end = surface.evaluate(E.domain.positions + mine.u + y)[0].sum()
+        change = end + E.correction(mine.u + y).energy - start
+        assert gained == pytest.approx(change, rel=0.04) and change < -1e-3
+        size = norm(step.du)
+        left = linear_response(H, E.forces(mine.u + step.du), P, rtol=1e-6)
+        assert step.geometry == size and step.kappa == pytest.approx(norm(left) / size, rel=0.05)
+        assert step.moved == pytest.approx(norm(step.du - before) / size)
+        assert 0 < step.rim == pytest.approx(norm(P(module._rim(E, step.correction))) / size)
+        assert step.residual == pytest.approx(E.forces(mine.u), abs=1e-12)
+        assert (step.k, step.atoms, step.unrelaxed_energy) == (3, len(E.small), -here)
+    assert steps[1].kappa < 0.5 * steps[0].kappa
 
 
 def test_a_minimum_is_judged_by_hand(monkeypatch):
