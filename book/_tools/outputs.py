@@ -67,7 +67,8 @@ def figure(name, beginning):
 
 def table(name, words):
     """Markdown of the table that holds these words."""
-    found = [t for _, t in outputs(name, "text/markdown") if words in t]
+    own = (t for _, t in outputs(name, "text/markdown"))
+    found = [t for t in own if words in t.replace("\N{NO-BREAK SPACE}", " ")]
     return one(found, name, words)
 
 
