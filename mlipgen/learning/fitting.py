@@ -141,7 +141,8 @@ def solve(
     unknown = sorted(set(used) - set(blocks))
     if unknown:
         raise ValueError(
-            f"weights for {', '.join(unknown)}, but the training set holds {', '.join(blocks)}"
+            f"weights for {', '.join(unknown)}, but the training set holds {', '.join(blocks)}: "
+            "give at least one observation of each kind that is fitted"
         )
     if not used:
         raise Unfitted("all weights are zero: choose at least one kind of observation")
