@@ -8,11 +8,9 @@ import api
 
 
 def test_a_signature_reads_as_it_is_written():
-    def far(model: "np.ndarray | None" = None, *, key=lambda x: x) -> "a.b.Crystal": ...  # noqa: F821
+    def far(x: "np.ndarray | None" = None, *, key=lambda x: x) -> "a.b.Crystal": ...  # noqa: F821
 
-    assert (
-        api.signature("far", far) == "far(model: np.ndarray | None = None, *, key=...) -> Crystal"
-    )
+    assert api.signature("far", far) == "far(x: np.ndarray | None = None, *, key=...) -> Crystal"
     wide = api.signature(
         "far", eval("lambda " + ", ".join(f"a{k}={10**12}" for k in range(9)) + ": 0")
     )
