@@ -414,16 +414,18 @@ def test_a_step_is_judged_by_hand():
     assert left.outcome == Outcome.LEFT and f"move by {1.01 * limit:.2f} A" in left.why
 
 
-def test_the_outermost_layer_is_half_a_cell_thick_by_hand():
-    E, _ = composite("W", 3)
+@pytest.mark.parametrize("pair, k", [("W", 3), ("2D", 6)])
+def test_the_outermost_layer_is_half_a_cell_thick_by_hand(pair, k):
+    """Sites more than (k - 1) / 2 cells from the centre, along a lattice vector."""
+    E, _ = composite(pair, k)
     ones = np.ones(E.domain.positions.shape)
-    parts = SimpleNamespace(
-        near=SimpleNamespace(gradient=3 * ones), core=SimpleNamespace(gradient=ones)
-    )
+    near, core = (SimpleNamespace(gradient=g * ones) for g in (3, 1))
     gap = minimum_image(E.domain.positions - E.domain.centre, E.domain.cell)
-    beyond = np.abs(gap).max(axis=1) > 1.001 * E.domain.crystal.a  # 3/2 - 1/2 cells from the centre
+    cells = np.abs(np.linalg.solve(E.domain.crystal.cell.T, gap.T)).max(axis=0)
+    beyond = cells > (k - 1) / 2 + 1e-3
     assert beyond.any() and not beyond.all()
-    assert (module._rim(E, parts) == 2.0 * beyond[:, None]).all()
+    found = module._rim(E, SimpleNamespace(near=near, core=core))
+    assert (found == 2.0 * beyond[:, None]).all()
 
 
 def test_steps_hold_what_the_composite_says_by_hand(monkeypatch):
