@@ -85,5 +85,18 @@ def test_bad_input_is_named(setting):
     prepared, S, _, size = setting
     with pytest.raises(ValueError, match="Fq"):
         identifiability(prepared.blocks(3), ("Fq",), prepared.basis.prior, S, size)
-    with pytest.raises(ValueError, match="size"):
-        identifiability(prepared.blocks(3), ("E",), prepared.basis.prior, S, 0.0)
+    blocks, prior = prepared.blocks(3), prepared.basis.prior
+    for kinds, given, S_given, options, words in (
+        ("E", prior, S, {"size": 0.0}, "size=0.0"),
+        ("E", prior, S[1:], {}, "S of shape"),
+        ("E", prior[1:], S, {}, "a prior of shape"),
+        ("E", -prior, S, {}, "a prior of shape"),
+        ("E", prior, S, {"tolerance": {"E": 0.0}}, "the tolerance of E=0.0"),
+        ("", prior, S, {}, "''"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            identifiability(blocks, kinds, given, S_given, **{"size": size, **options})
+    with pytest.raises(ValueError, match=r"kinds \['F'\]: the blocks are of E"):
+        joint_ranks({"E": blocks["E"]}, prior, "EF")
+    with pytest.raises(ValueError, match="cut=2.0"):
+        joint_ranks(blocks, prior, cut=2.0)
