@@ -80,7 +80,7 @@ live: $(STAMP)
 
 refresh: $(STAMP)
 	@for chapter in $(CHAPTERS); do echo "executing $$chapter (up to a minute)"; \
-	  $(BIN)/jupyter execute --inplace --timeout=300 $$chapter || exit 1; done
+	  $(BIN)/jupyter execute --inplace --timeout=900 $$chapter || exit 1; done
 
 assignments: $(STAMP)
 	@$(BIN)/python book/_tools/assignments.py
