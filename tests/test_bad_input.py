@@ -33,8 +33,11 @@ from mlipgen.crystals import (
 from mlipgen.crystals.dislocation import Cylinder
 from mlipgen.crystals.symmetry import operations
 from mlipgen.equilibrium import (
+    LatticeGreen,
     LatticeStiffness,
     extreme_eigenvalue,
+    green_gradient,
+    lattice_prediction,
     limits,
     linear_response,
     on_lattice,
@@ -137,6 +140,12 @@ REFUSED = {
                                                     np.zeros((0, 3, 3))), CELL)(np.ones((2, 3))),
         r"u of shape \(2, 3\): a real vector for each site, \(54, 3\)",
     ),
+    "dipole": (
+        lambda: lattice_prediction(LatticeGreen(W, CELL), HOLE, np.array([0.0, 0.0, 1.0])),
+        r"a dipole of shape \(3,\)",
+    ),
+    "Green's origin": (lambda: green_gradient(np.ones((3,) * 4), np.zeros((2, 3))), "the origin"),
+    "Green's plane": (lambda: green_gradient(np.ones((3,) * 4), np.ones((2, 2))), r"\(2, 2\)"),
     "which eigenvalue": (lambda: extreme_eigenvalue(abs, abs, abs, (2, 3), "middle"), "'middle'"),
     "guess of a response": (
         lambda: linear_response(abs, np.ones((2, 3)), abs, start=np.ones((3, 3))),

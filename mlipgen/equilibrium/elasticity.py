@@ -61,8 +61,12 @@ def green_gradient(A: np.ndarray, x: np.ndarray, points: int = 32) -> np.ndarray
     precision for tungsten.
     """
     points = require_whole("points", points, 1, 1e6)
-    x = np.atleast_2d(x)
+    x = np.atleast_2d(np.asarray(x, float))
+    if x.ndim != 2 or x.shape[1] != len(A) or not np.isfinite(x).all():
+        raise ValueError(f"x of shape {x.shape}: give finite numbers (n, {len(A)}), A")
     r = np.linalg.norm(x, axis=1)
+    if not r.all():
+        raise ValueError("x holds the origin, where the Green's function is singular")
     T = x / r[:, None]
     angle = np.pi * (np.arange(points) + 0.5) / points  # integrands have period pi
     d = x.shape[1]
@@ -92,10 +96,18 @@ def green_gradient(A: np.ndarray, x: np.ndarray, points: int = 32) -> np.ndarray
     return out / (4 * np.pi * points) / (r**2)[:, None, None, None]
 
 
+def _checked(dipole, defect):
+    dipole, d = np.asarray(dipole, float), defect.crystal.dimension
+    if dipole.shape != (d, d) or not np.isfinite(dipole).all():
+        raise ValueError(f"a dipole of shape {dipole.shape}: give {d} x {d} finite numbers, eV")
+    return dipole
+
+
 def continuum_prediction(potential: Any, defect: Defect, dipole: np.ndarray) -> np.ndarray:
     """Displacement of every atom (n_atoms, d), A, by linear elasticity in an infinite medium: u_i =
     -P_jk d_k G_ij.
     """
+    dipole = _checked(dipole, defect)
     x = minimum_image(defect.positions - defect.centre, defect.cell)
     x[np.linalg.norm(x, axis=1) < 1e-6] = np.nan  # no prediction at the defect itself
     A = elastic_tensor(potential, defect.crystal)
@@ -108,7 +120,7 @@ def lattice_prediction(green: LatticeGreen, defect: Defect, dipole: np.ndarray) 
     """The same by the periodic lattice's own Green's function: the dipole as forces on the sites
     next to the defect.
     """
-    cell = defect.homogeneous
+    dipole, cell = _checked(dipole, defect), defect.homogeneous
     R = translations(cell.crystal)
     moment = np.linalg.inv(2 * R.T @ R)
     start = np.linalg.norm(minimum_image(cell.positions - defect.centre, cell.cell), axis=1)
