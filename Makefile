@@ -3,7 +3,7 @@
 # make check    lint, types, spelling, quick unit tests
 # make lock     pins of all that requirements.txt brings make newest    quick tests with the newest versions allowed
 # make fuzz     fuzz tests on inputs that differ each time
-# make coverage    lines of the library that its tests do not reach
+# make coverage lines of the library that its tests do not reach
 # make assignments   notebooks for students and for the instructor, in _build/assignments
 # make clean    remove everything that was built, the virtual environment included
 # Each starts by setting up .venv (once: about two minutes, 1 GB).

@@ -225,7 +225,7 @@ def test_verdicts_say_why():
 )
 def test_files_of_calculators(tmp_path, text, words):
     path = tmp_path / "models.yml"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=words):
         read_calculators(path)
 
@@ -236,13 +236,13 @@ def test_files_that_are_none(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="not a model file but a folder"):
         load_model(tmp_path)
     path = tmp_path / "fit.json"
-    path.write_text('{"theta": NaN}')
+    path.write_text('{"theta": NaN}', encoding="utf-8")
     with pytest.raises(ValueError, match="NaN is no number"):
         load_model(path)
     monkeypatch.setattr("mlipgen.potentials.files.LARGEST", 3)
     with pytest.raises(ValueError, match="not a model file: it has 0 MB"):
         load_model(path)
-    path.write_text("a: " * 5)
+    path.write_text("a: " * 5, encoding="utf-8")
     monkeypatch.setattr("yaml.safe_load", lambda text: (_ for _ in ()).throw(RecursionError))
     with pytest.raises(ValueError, match="nested too deeply"):
         read_yaml(path)
