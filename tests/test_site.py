@@ -102,6 +102,8 @@ def test_article_is_whole(seen):
         "a table shown as text"
     )
     assert seen.locator(".mlip-broken").count() == 0, "a widget is not shown"
+    hyphen = re.compile(r"(?<!\w)-\d")
+    assert seen.locator(".pasted-text", has_text=hyphen).count() == 0, "a hyphen for a minus sign"
     if seen.locator("[data-testid=explorer]").count():
         seen.wait_for_selector("[data-testid=explorer][data-state=ready]")
 

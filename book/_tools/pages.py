@@ -6,7 +6,8 @@
     ```{versions}          every package that the book is made with, and its version
     ```{course-file} slides/lecture.html the slides      a link to a file that the build makes
 
-Titles of definitions, theorems, propositions and lemmas go into the index.
+Titles of definitions, theorems, propositions and lemmas go into the index; pasted numbers get
+a minus sign.
 """
 
 import ast
@@ -26,6 +27,7 @@ from docutils.statemachine import StringList
 from explorer_link import EXPLORERS, fragment, parse
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mlipgen.notebook.prose import number
@@ -217,6 +219,18 @@ class IndexOfTheorems(SphinxTransform):
             node.parent.insert(node.parent.index(node), addnodes.index(entries=[entry]))
 
 
+class MinusSigns(SphinxPostTransform):
+    """A number pasted from a cell has a minus sign, as those in tables, and no hyphen."""
+
+    default_priority = 900  # pasted from other pages, too
+
+    def run(self, **_):
+        for node in self.document.findall(nodes.inline):
+            if "pasted-text" in node["classes"]:
+                text = re.sub(r"(?<!\w)-(?=\d)", "−", node.astext())
+                node.children = [nodes.Text(text)]
+
+
 def setup(app):
     app.add_role("explorer", ExplorerLink())
     app.add_role("course-file", CourseFile())
@@ -224,4 +238,5 @@ def setup(app):
     app.add_directive("versions", Versions)
     app.add_directive("benchmarks", Benchmarks)
     app.add_transform(IndexOfTheorems)
+    app.add_post_transform(MinusSigns)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
