@@ -215,21 +215,6 @@ def test_verdicts_say_why():
 # --- files
 
 
-@pytest.mark.parametrize(
-    "text, words",
-    [
-        ("[" * 101 + "]" * 101, "nested too deeply"),
-        ("- {a: 1}", "every entry of a list needs a name"),
-        ("{}", "holds no calculators"),
-    ],
-)
-def test_files_of_calculators(tmp_path, text, words):
-    path = tmp_path / "models.yml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError, match=words):
-        read_calculators(path)
-
-
 def test_files_that_are_none(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="cannot read"):
         read_calculators(tmp_path)

@@ -180,8 +180,11 @@ def test_yaml_in_the_form_of_ml_peg(script):
     [
         ("a: !!python/object/apply:os.system ['true']", "is not plain YAML"),
         ("a: [1", "is not plain YAML"),
+        ("[" * 101 + "]" * 101, "nested too deeply"),
         ("", "holds no calculators"),
+        ("{}", "holds no calculators"),
         ("- module: x", "every entry of a list needs a name"),
+        ("- {a: 1}", "every entry of a list needs a name"),
         ("a: 3", "entry 'a' of .*: give it module and class_name"),
         ("a: {module: os, class_name: system.x}", "class_name is 'system.x'"),
         ("a: {module: os, class_name: system, kwarg: {}}", "'kwarg' is unknown; kwargs?"),

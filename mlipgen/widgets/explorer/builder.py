@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...crystals import Supercell, build_defect
+from ...crystals.defects import in_words
 from ...experiments.study import Study
 from ...generalisation import measure
 from ...learning import WEIGHTS, parse_kinds
@@ -132,7 +133,7 @@ def explorer_data(
     meta = {
         "key": key,
         "order": order.tolist(),
-        "title": f"{study.crystal} ({crystal.structure}), {study.defect}",
+        "title": f"{study.crystal} ({crystal.structure}), {in_words(study.defect)}",
         "crystal": study.crystal,
         "defect": study.defect,
         "dimension": crystal.dimension,

@@ -32,11 +32,7 @@ async function unpackAll(root, payloads) {
   root.append(h("div", { class: "mx-wait", role: "status" }, text, bar));
   await new Promise((resolve) => setTimeout(resolve, 0)); // let the notice appear
   try {
-    const sets = await Promise.all(payloads.map(unpackData));
-    // dumbbell-110 as a reader knows it; meta.defect keeps what Python takes
-    for (const { meta } of sets)
-      meta.title = meta.title?.replace(/\bdumbbell-(\d{3})\b/, "⟨$1⟩ dumbbell");
-    return sets;
+    return await Promise.all(payloads.map(unpackData));
   } catch (error) {
     root.dataset.state = "failed";
     const why =
