@@ -3,8 +3,9 @@
 Run on idle cores: python benchmarks/bench_threads.py
 
 Both are timed in one process, in turn, so that both meet the same machine; the ratio is the median
-of that of each turn.  Only the loops over atoms of the potentials run in parallel; how much of the
-time of one thread they take says (Amdahl's law) which ratio is within reach, and is in the row.
+of that of each turn.  Neighbour vectors, site energies and gradients are worked out in pieces, side
+by side; how much of the time of one thread these take says (Amdahl's law) which ratio is within
+reach, and is in the row.
 
 Beside them what the machine itself gains from two threads, with work that is independent and
 shares no memory: a loop in which each operation waits for the one before, and matrix products,
@@ -15,7 +16,7 @@ them well has nothing to gain.  Virtual machines do not tell which of the two th
 
 import os
 
-os.environ |= {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}  # before numpy and numba
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -24,27 +25,29 @@ import numba
 import numpy as np
 from rows import Row, report
 
-from mlipgen.crystals import Crystal, Neighbours, Supercell, vacancy
+from mlipgen.crystals import Neighbours, Supercell, vacancy
 from mlipgen.equilibrium import relax
-from mlipgen.potentials import EAM, ACEBasis, LinearACE, energies_and_forces
+from mlipgen.experiments.study import Study
+from mlipgen.potentials import EAM, derivatives
 
 GOAL = 1 / 1.7
 
 
-class Kernels:
-    """A model whose calls are timed: what it spends outside is not in the parallel loops."""
+class Clock:
+    """Time spent on pieces: the rest is not shared by threads."""
 
-    def __init__(self, model):
-        self.model, self.spent = model, 0.0
+    def __init__(self):
+        self.pieces, self.spent = derivatives.in_pieces, 0.0
 
-    def __getattr__(self, name):
-        return getattr(self.model, name)
-
-    def sites(self, R, offsets):
-        begin = time.perf_counter()
-        out = self.model.sites(R, offsets)
-        self.spent += time.perf_counter() - begin
-        return out
+    def __call__(self, *arguments):
+        pieces = self.pieces(*arguments)
+        while True:
+            begin = time.perf_counter()
+            piece = next(pieces, None)
+            self.spent += time.perf_counter() - begin
+            if piece is None:
+                return
+            yield piece
 
 
 def clocked(job):
@@ -71,18 +74,18 @@ def tell(what, times, goal=None, settings=""):
     report(Row(f"two threads, {what}", ratio * one, "s", "one thread", one, goal, settings))
 
 
-def of_a_model(what, timed, job, turns):
-    """A job that calls `timed`, on one thread and on two."""
+def of_a_model(what, job, turns):
+    """A job on one thread and on two."""
 
     def on(threads):
-        numba.set_num_threads(threads)
+        numba.config.NUMBA_NUM_THREADS = threads
         job()
 
     times = paired(lambda: on(1), lambda: on(2), turns)
-    timed.spent = 0.0
+    clock = derivatives.in_pieces = Clock()
     whole = clocked(lambda: on(1))
-    share = timed.spent / whole
-    tell(what, times, GOAL, f"parallel loops are {share:.0%} of one thread's time")
+    derivatives.in_pieces = clock.pieces
+    tell(what, times, GOAL, f"pieces are {clock.spent / whole:.0%} of one thread's time")
 
 
 @numba.njit(nogil=True)
@@ -108,19 +111,22 @@ def of_the_machine():
 
 
 def main():
-    eam = EAM("W")
-    crystal = Crystal.equilibrium(eam)
-    basis = ACEBasis(5.5, 8, r0=float(crystal.shells[0]))
-    ace = LinearACE(basis, np.random.default_rng(0).normal(size=len(basis)), "W")
+    prepared = Study().prepare()
+    eam, crystal = EAM("W"), prepared.crystal
+    ace = prepared.fit(4, "EF", 8).model
     cell = Supercell(crystal, 16)
     x = cell.positions + 0.03 * np.random.default_rng(0).normal(size=cell.positions.shape)
-    for name, model in (("EAM", Kernels(eam)), ("ACE", Kernels(ace))):
+    for name, model in (("EAM", eam), ("ACE", ace)):
         near = Neighbours(x, cell.cell, model.cutoff)
         what = f"{name}, energy and forces, {len(x):,} atoms"
-        of_a_model(what, model, lambda: energies_and_forces(model, near, x), 15)
-    defect, timed = vacancy(Supercell(crystal, 20)), Kernels(eam)
-    relaxed = lambda: relax(timed, defect, tolerance=1e-7, saddle="ignore")
-    of_a_model(f"relaxing the vacancy, {len(defect):,} atoms", timed, relaxed, 7)
+        of_a_model(what, lambda: derivatives.energies_and_forces(model, near, x), 15)
+    v = np.random.default_rng(1).normal(size=x.shape)
+    product = lambda: derivatives.hessian_vector(ace, near, x, v)
+    of_a_model(f"ACE, Hessian product, {len(x):,} atoms", product, 7)
+    defect = vacancy(Supercell(crystal, 20))
+    for name, model in (("EAM", eam), ("ACE", ace)):
+        relaxed = lambda: relax(model, defect, tolerance=1e-7, saddle="ignore")
+        of_a_model(f"{name}, relaxing the vacancy, {len(defect):,} atoms", relaxed, 7)
     of_the_machine()
 
 

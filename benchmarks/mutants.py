@@ -19,7 +19,6 @@ import signal
 import sys
 import time
 
-os.environ["NUMBA_THREADING_LAYER"] = "workqueue"  # survives a fork
 import pytest
 
 sys.path.insert(0, os.getcwd())

@@ -192,8 +192,7 @@ def potentials():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", ["default", "workqueue"])
-def test_one_or_two_threads_with_or_without_a_cache(tmp_path, layer):
+def test_one_or_two_threads_with_or_without_a_cache(tmp_path):
     """A read-only installation without a home: no cache of kernels can be read or written."""
     source = Path(mlipgen.__file__).parent
     own = shutil.copytree(
@@ -205,7 +204,6 @@ def test_one_or_two_threads_with_or_without_a_cache(tmp_path, layer):
         **{k: v for k, v in os.environ.items() if not k.startswith("XDG_")},
         "HOME": "/proc/nowhere",
         "NUMBA_NUM_THREADS": "2",
-        "NUMBA_THREADING_LAYER": layer,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.path.dirname(__file__)]),
     }

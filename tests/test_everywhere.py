@@ -3,8 +3,6 @@
 import ast
 import importlib
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -101,30 +99,3 @@ def test_differences_are_relative_and_what_is_missing_counts(tmp_path, capsys):
     assert same_numbers.main([str(f) for f in files]) == 1
     assert "3 numbers, 2 differ" in capsys.readouterr().out
     assert same_numbers.difference(1.0, float("nan")) == float("inf")
-
-
-KERNEL = """
-import os, numba
-from mlipgen.crystals import Crystal
-from mlipgen.potentials import EAM
-Crystal.equilibrium(EAM("W"))
-print(numba.threading_layer(), os.environ.get("OMP_WAIT_POLICY"))
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "chosen, policy", [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")]
-)
-def test_threads_that_wait_sleep_unless_the_user_chose_otherwise(chosen, policy):
-    mine = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
-    env = {**mine, "OMP_DISPLAY_ENV": "TRUE", "NUMBA_NUM_THREADS": "2", **chosen}
-    ran = subprocess.run(
-        [sys.executable, "-c", KERNEL],
-        env=env, capture_output=True, text=True, check=True, encoding="utf-8",
-    )  # fmt: skip
-    layer, left = ran.stdout.split()
-    if layer != "omp":
-        pytest.skip(f"numba uses {layer} here, which does not spin")
-    assert f"OMP_WAIT_POLICY = '{policy}'" in ran.stderr
-    assert left == chosen.get("OMP_WAIT_POLICY", "None")

@@ -8,13 +8,12 @@ import pytest
 
 KERNELS = """
 import numpy as np
-from numba import prange
 from mlipgen.crystals._compiled import njit
 
-@njit(cache=True, parallel=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
 def sums(A, x):
     y = np.empty(len(A))
-    for i in prange(len(A)):
+    for i in range(len(A)):
         total = 0.0
         for j in range(i):
             total += A[i, j] * x[j] * A[i, j] * 0.3 * x[i] + x[i] * A[j, i]

@@ -1,12 +1,9 @@
-"""numba's `njit` and calls of parallel kernels, for machines that are not as numba expects them."""
+"""numba's `njit`, for machines that are not as numba expects them."""
 
 from __future__ import annotations
 
 import functools
-import os
-import threading
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -102,40 +99,3 @@ class _Cache:
                 self._cache.save_overload(signature, result)
             except Exception:  # a full disk: the next process compiles again
                 pass
-
-
-_turn = threading.RLock()
-_together = False
-
-
-def call(kernel: Callable, *arguments: Any) -> Any:
-    """kernel(*arguments) for a parallel kernel, one thread at a time where numba's own threads
-    ("workqueue") would end the process if two called together.
-    """
-    global _together
-    if _together:
-        return kernel(*arguments)
-    with _turn, _asleep():
-        out = kernel(*arguments)
-        try:
-            _together = numba.threading_layer() != "workqueue"
-        except ValueError:  # no parallel kernel has run: compilation is switched off
-            pass
-        return out
-
-
-@contextmanager
-def _asleep():
-    """OpenMP, if it is loaded here, lets threads that wait sleep, unless the user chose otherwise.
-
-    Its default is to spin for milliseconds: beside other programs on the same cores a loop on two
-    threads then takes several times as long as on one.  The environment is as before afterwards:
-    other programs started from here wait as they like.
-    """
-    chosen = "OMP_WAIT_POLICY" in os.environ
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        yield
-    finally:
-        if not chosen:
-            os.environ.pop("OMP_WAIT_POLICY", None)

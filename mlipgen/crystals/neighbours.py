@@ -153,18 +153,22 @@ class Neighbours:
             raise ValueError(
                 f"positions have shape {np.shape(positions)}, the list is of {self.built_at.shape}"
             )
-        first, last, _ = sites.indices(len(self.built_at))
-        offsets = self.offsets[first : last + 1]
-        pairs = slice(offsets[0], offsets[-1])
+        offsets, pairs = self.rows(sites)
         x = np.ascontiguousarray(positions, float)
         i, j, image = self.i[pairs], self.j[pairs], self._image[pairs]
-        return gather_vectors(x, i, j, image, self._images), offsets - offsets[0], pairs
+        return gather_vectors(x, i, j, image, self._images), offsets, pairs
 
-    def differences(self, u: np.ndarray) -> np.ndarray:
+    def rows(self, sites: slice) -> tuple[np.ndarray, slice]:
+        """Of some consecutive sites: the offsets of their pairs, and the slice of these."""
+        first, last, _ = sites.indices(len(self.built_at))
+        offsets = self.offsets[first : last + 1]
+        return offsets - offsets[0], slice(offsets[0], offsets[-1])
+
+    def differences(self, u: np.ndarray, pairs: slice = slice(None)) -> np.ndarray:
         """Finite differences u_j - u_i of a site function of any trailing shape."""
         if np.shape(u)[:1] != self.built_at.shape[:1]:
             raise ValueError(f"values of shape {np.shape(u)} for {len(self.built_at)} sites")
-        return u[self.j] - u[self.i]
+        return u[self.j[pairs]] - u[self.i[pairs]]
 
     def divergence(
         self, G: np.ndarray, pairs: slice = slice(None), out: np.ndarray | None = None

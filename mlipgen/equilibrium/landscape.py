@@ -17,7 +17,12 @@ import numpy as np
 
 from ..crystals import Crystal, Neighbours
 from ..potentials.calculator_model import CalculatorModel
-from ..potentials.derivatives import energies_and_forces, hessian_vector, stencil_hessian_vector
+from ..potentials.derivatives import (
+    energies_and_forces,
+    hessian_vector,
+    in_pieces,
+    stencil_hessian_vector,
+)
 
 if TYPE_CHECKING:
     from ..contracts import Model
@@ -92,8 +97,16 @@ class SiteLandscape:
     def displaced(self, du: np.ndarray) -> np.ndarray:
         # Differences of du, not of positions: absolute positions would cost three digits.
         near = self.neighbours
-        R = near.vectors(self.positions) + near.differences(du)
-        return near.divergence(self.model.sites(R, near.offsets)[1])
+        near.check(self.positions)
+
+        def vectors(sites):
+            R, offsets, pairs = near.piece(self.positions, sites)
+            return R + near.differences(du, pairs), offsets, pairs
+
+        forces: Any = None
+        for piece in in_pieces(self.model, near, vectors):
+            forces = near.divergence(piece.G, piece.pairs, forces)
+        return forces
 
     def hessian(self, x: np.ndarray | None = None) -> Hessian:
         x = self._at(x)

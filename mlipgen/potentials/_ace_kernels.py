@@ -11,7 +11,6 @@ third component of zero.
 """
 
 import numpy as np
-from numba import prange
 
 from ..crystals._compiled import njit
 from ._harmonics import FAST, harmonics
@@ -101,7 +100,7 @@ def base_gradients(dim, J, P, dP, Y, dY, u, start, count, F):
                     )
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def basis_sites(
     R,
     offsets,
@@ -130,7 +129,7 @@ def basis_sites(
     width = 0
     for i in range(n_sites):
         width = max(width, offsets[i + 1] - offsets[i])
-    for chunk in prange((n_sites + CHUNK - 1) // CHUNK):
+    for chunk in range((n_sites + CHUNK - 1) // CHUNK):
         which = np.empty(width, np.int64)
         r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
         u, T = np.empty((4, width), R.dtype), np.empty((8, dim * width), R.dtype)

@@ -5,7 +5,6 @@ loops over sites; names and conventions are those of `_ace_kernels`.
 """
 
 import numpy as np
-from numba import prange
 
 from ..crystals._compiled import njit
 from ._ace_kernels import inside, radial
@@ -106,7 +105,7 @@ def backward_block(J, lanes, P, dP, Y, dY, u, start, count, D, w, dw, T):
             T[d, q] = T[d, q] * u[3, q] + outward * u[d, q]
 
 
-@njit(cache=True, nogil=True, parallel=True, fastmath=FAST)
+@njit(cache=True, nogil=True, fastmath=FAST)
 def linear_sites(
     R,
     offsets,
@@ -132,7 +131,7 @@ def linear_sites(
     for i in range(n_sites):
         width = max(width, offsets[i + 1] - offsets[i])
     width *= lanes
-    for block in prange((n_sites + lanes - 1) // lanes):
+    for block in range((n_sites + lanes - 1) // lanes):
         which = np.empty(width, np.int64)
         r, x, dx = np.empty(width, R.dtype), np.empty(width, R.dtype), np.empty(width, R.dtype)
         u, T = np.empty((4, width), R.dtype), np.empty((4, width), R.dtype)

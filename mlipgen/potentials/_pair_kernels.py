@@ -4,13 +4,13 @@ neighbour vectors.
 Every kernel runs for real and for complex neighbour vectors through the same lines, so that a
 complex step gives second derivatives free of cancellation.  Comparisons therefore look at `.real`,
 and reciprocals, roots and exponentials of complex numbers are written out: the general-purpose ones
-guard against overflows that cannot occur here.  Loops run in parallel and release the GIL.
+guard against overflows that cannot occur here.  They release the GIL and keep nothing between
+calls: threads may call them side by side.
 """
 
 import math
 
 import numpy as np
-from numba import prange
 
 from ..crystals._compiled import njit
 from ._complex import FLAT, _exp, _inverse, _root, smoothstep
@@ -155,7 +155,7 @@ def pair_functions(toy, r, par, phi, dphi, f, df):
         df[p] = d * inverse
 
 
-@njit(cache=True, nogil=True, parallel=True, error_model="numpy", fastmath={"contract"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
     """Embedded-atom site energies into V, gradients into G; functions of Zhou et al., or of the
     toy.
@@ -170,7 +170,7 @@ def eam_sites(toy, R, offsets, cutoff, radial_par, embedding_par, V, G):
     f = np.empty(R.shape[0], R.dtype)
     df = np.empty(R.shape[0], R.dtype)
     sites = len(offsets) - 1
-    for block in prange((sites + BLOCK - 1) // BLOCK):
+    for block in range((sites + BLOCK - 1) // BLOCK):
         first, last = block * BLOCK, min(sites, (block + 1) * BLOCK)
         begin, end = offsets[first], offsets[last]
         pair_distances(R[begin:end], cutoff, r[begin:end])

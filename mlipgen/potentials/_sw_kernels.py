@@ -1,20 +1,19 @@
 """The compiled loop of Stillinger-Weber silicon, for real and complex neighbour vectors."""
 
 import numpy as np
-from numba import prange
 
 from ..crystals._compiled import njit
 from ._complex import _exp, _inverse, _root
 
 
-@njit(cache=True, nogil=True, parallel=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def stillinger_weber_sites(R, offsets, par, p_power, q_power, V, G):
     """Half the pair energies and all triples centred at the site; par = (epsilon, sigma, a, lambda,
     gamma, cos0, A, B).
     """
     epsilon, sigma, a, lam, gamma, cos0, A, B = par
     cutoff = a * sigma
-    for i in prange(len(offsets) - 1):
+    for i in range(len(offsets) - 1):
         start, end = offsets[i], offsets[i + 1]
         energy = V[i] * 0.0
         near = np.empty(end - start, np.int64)

@@ -73,6 +73,8 @@ class ACEBasis:
                     2, a cutoff or r0 that is not positive, or r0 >= cutoff
     """
 
+    concurrent = True
+
     def __init__(self, cutoff, degree, order=3, r0=None, dimension=3, pair=1):
         if not isinstance(dimension, (int, np.integer)) or dimension not in (2, 3):
             raise ValueError(f"dimension={dimension!r}: the ACE basis has dimension 2 or 3")
@@ -151,14 +153,13 @@ class ACEBasis:
         -------
         B (n_sites, K), dB (n_pairs, d, K) with dB[p] = dB_i/dR_p, 1/A
         """
-        from ..crystals._compiled import call
         from ._ace_kernels import basis_sites
 
         R, offsets = checked_pairs(R, offsets, self.dimension)
         # numpy asks for huge pages: a page fault for every 4 kB would double the time
         B = np.zeros((len(offsets) - 1, len(self)), R.dtype)
         dB = np.zeros((*R.shape, len(self)), R.dtype)
-        call(basis_sites, R, offsets, *self._tables, *self._products, B, dB)
+        basis_sites(R, offsets, *self._tables, *self._products, B, dB)
         return B, dB
 
     def to_dict(self) -> dict:
@@ -193,6 +194,8 @@ class LinearACE(SitePotential):
         the crystal it was fitted to, from where `Crystal.equilibrium` finds its own; optional
     """
 
+    concurrent = True
+
     def __init__(self, basis, theta, symbol, offset=0.0, structure=None, a0_guess=None):
         try:
             self.basis, self.theta = basis, np.array(theta, float)
@@ -222,12 +225,11 @@ class LinearACE(SitePotential):
 
         See `SitePotential.sites`.
         """
-        from ..crystals._compiled import call
         from ._ace_linear_kernels import linear_sites
 
         R, offsets = checked_pairs(R, offsets, self.dimension)
         lanes = 16 if R.dtype == float else 8
-        V, G = call(linear_sites, R, offsets, *self.basis._tables, *self._contracted, lanes)
+        V, G = linear_sites(R, offsets, *self.basis._tables, *self._contracted, lanes)
         return V + self.offset, G
 
     def to_dict(self) -> dict:

@@ -13,6 +13,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from ..crystals import Neighbours
 from ..failures import NotFinite
+from .derivatives import in_pieces
 
 
 class SiteCalculator(Calculator):
@@ -89,10 +90,15 @@ class SiteCalculator(Calculator):
                 Neighbours(x, box, self.potential.cutoff, self.skin, self.atoms.pbc[:d]),
                 frame,
             )
-        R = self._neighbours.vectors(x)
-        V, G = self.potential.sites(R, self._neighbours.offsets)
-        forces = np.zeros((len(x), 3))
-        forces[:, :d] = self._neighbours.divergence(G)
+        near = self._neighbours
+        near.check(x)
+        energies, out, W = [], None, np.zeros((3, 3))
+        for piece in in_pieces(self.potential, near, lambda sites: near.piece(x, sites)):
+            energies.append(piece.V)
+            out = near.divergence(piece.G, piece.pairs, out)
+            W[:d, :d] += np.einsum("pi,pj->ij", piece.G, piece.R)
+        V, forces = np.concatenate(energies), np.zeros((len(x), 3))
+        forces[:, :d] = out
         if not (np.isfinite(forces).all() and np.isfinite(V).all()):
             raise NotFinite(
                 "an energy or a force is not a finite number: two atoms are too near, or "
@@ -100,8 +106,6 @@ class SiteCalculator(Calculator):
             )
         self.results = {"energy": V.sum(), "free_energy": V.sum(), "energies": V, "forces": forces}
         if self.atoms.cell.rank == 3:
-            W = np.zeros((3, 3))
-            W[:d, :d] = np.einsum("pi,pj->ij", G, R)
             self.results["stress"] = full_3x3_to_voigt_6_stress(
                 0.5 * (W + W.T) / self.atoms.get_volume()
             )

@@ -9,18 +9,23 @@ machine precision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numba.core import config
 
 if TYPE_CHECKING:
     from ..contracts import SiteModel
     from ..crystals.lattice import Crystal
     from ..crystals.neighbours import Neighbours
 
-CHUNK = 512  # sites evaluated at once: their pairs stay in the processor's cache
+CHUNK = 1024  # sites evaluated at once: their pairs stay in the processor's cache
 
 STEP = 1e-30  # complex steps have no cancellation: any tiny step is exact
 
@@ -32,11 +37,9 @@ def energies_and_forces(
     neighbours.check(positions)
     V: list[np.ndarray] = []
     forces: Any = None
-    for first in range(0, max(len(positions), 1), CHUNK):
-        R, offsets, pairs = neighbours.piece(positions, slice(first, first + CHUNK))
-        Vp, G = model.sites(R, offsets)
-        V.append(Vp)
-        forces = neighbours.divergence(G, pairs, forces)
+    for piece in in_pieces(model, neighbours, lambda sites: neighbours.piece(positions, sites)):
+        V.append(piece.V)
+        forces = neighbours.divergence(piece.G, piece.pairs, forces)
     return np.concatenate(V), forces
 
 
@@ -54,8 +57,62 @@ def stencil_hessian_vector(
     model: SiteModel, neighbours: Neighbours, R: np.ndarray, direction: np.ndarray
 ) -> np.ndarray:
     """The same at given neighbour vectors R (n_pairs, d) of the list."""
-    _, G = model.sites(R + 1j * STEP * neighbours.differences(direction), neighbours.offsets)
-    return -neighbours.divergence(np.ascontiguousarray(G.imag)) / STEP
+
+    def stepped(sites):
+        offsets, pairs = neighbours.rows(sites)
+        return R[pairs] + 1j * STEP * neighbours.differences(direction, pairs), offsets, pairs
+
+    out: Any = None
+    for piece in in_pieces(model, neighbours, stepped):
+        out = neighbours.divergence(np.ascontiguousarray(piece.G.imag), piece.pairs, out)
+    return -out / STEP
+
+
+class Piece(NamedTuple):
+    """Some consecutive sites: neighbour vectors, energies, gradients, and which pairs they are."""
+
+    R: np.ndarray
+    V: np.ndarray
+    G: np.ndarray
+    pairs: slice
+
+
+def in_pieces(
+    model: SiteModel,
+    neighbours: Neighbours,
+    vectors: Callable[[slice], tuple[np.ndarray, np.ndarray, slice]],
+) -> Iterator[Piece]:
+    """All sites, `CHUNK` at a time and in order, at the neighbour vectors, offsets and pairs that
+    `vectors` gives for them.
+
+    Threads (as many as the NUMBA_NUM_THREADS of the environment, or as cores) work ahead of whoever
+    adds the pieces up,
+    for models that say by `concurrent = True` that they may: the order of the sums, and with it
+    every bit, is that of one thread.
+    """
+
+    def piece(first):
+        R, offsets, pairs = vectors(slice(first, first + CHUNK))
+        return Piece(R, *model.sites(R, offsets), pairs)
+
+    starts = range(0, max(len(neighbours.offsets) - 1, 1), CHUNK)
+    threads = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    if threads == 1 or len(starts) == 1 or not getattr(model, "concurrent", False):
+        yield from map(piece, starts)
+        return
+    pool, ahead = _pool(os.getpid(), threads), deque()
+    for first in starts:
+        ahead.append(pool.submit(piece, first))
+        if len(ahead) > threads:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
+
+
+@functools.lru_cache(maxsize=1)
+def _pool(process, threads):
+    """The threads of this process; one that was forked has none of them."""
+    return ThreadPoolExecutor(threads, "mlipgen")
 
 
 def virial(model: SiteModel, R: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from ..crystals._compiled import call
 from . import _pair_kernels as kernels
 from .site import SitePotential, check_fade
 
@@ -44,6 +43,8 @@ class EAM(SitePotential):
     ------
     ValueError      for an unknown symbol, or unless 0 < r_on < r_off.
     """
+
+    concurrent = True
 
     blend = 0.03  # half width of the blends of F, in units of rho_e
 
@@ -91,7 +92,7 @@ class EAM(SitePotential):
     def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         own = self.fade[1]  # a subclass may reach further: `cutoff`
-        call(kernels.eam_sites, False, R, offsets, own, self._radial, self._embedding, V, G)
+        kernels.eam_sites(False, R, offsets, own, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__

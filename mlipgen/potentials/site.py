@@ -25,11 +25,14 @@ class SitePotential:
     structure : str         natural lattice: "bcc", "fcc", "hcp", "diamond" or "triangular"
     a0_guess : float        A; starting value for its lattice constant
     c_over_a : float        starting value, hcp only
+    concurrent : bool       whether several threads may call `sites` at once, with gain: it releases
+                            Python's lock and keeps nothing between calls
     """
 
     symbol: str
     cutoff: float
     dimension: int = 3
+    concurrent: bool = False
     structure: str
     a0_guess: float
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..crystals._compiled import call
 from ..failures import require_number, require_whole
 from . import _sw_kernels as kernels
 from .site import SitePotential
@@ -32,6 +31,8 @@ class StillingerWeber(SitePotential):
     ValueError      for another symbol than "Si" without sigma and epsilon, non-positive lengths or
                     non-integer powers.
     """
+
+    concurrent = True
 
     structure = "diamond"
 
@@ -89,7 +90,7 @@ class StillingerWeber(SitePotential):
     def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         *numbers, p, q = self.parameters.values()
-        call(kernels.stillinger_weber_sites, R, offsets, tuple(numbers), p, q, V, G)
+        kernels.stillinger_weber_sites(R, offsets, tuple(numbers), p, q, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__

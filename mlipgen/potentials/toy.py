@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..crystals._compiled import call
 from ..failures import require_number
 from . import _pair_kernels as kernels
 from .site import SitePotential, check_fade
@@ -30,6 +29,8 @@ class Toy2D(SitePotential):
     ValueError      unless 0 < r_on < r_off and rho_0 > 0.
     """
 
+    concurrent = True
+
     symbol = "X"
     dimension = 2
     structure = "triangular"
@@ -53,7 +54,7 @@ class Toy2D(SitePotential):
     def sites(self, R: np.ndarray, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         R, offsets, V, G = self._prepare(R, offsets)
         own = self.fade[1]  # a subclass may reach further: `cutoff`
-        call(kernels.eam_sites, True, R, offsets, own, self._radial, self._embedding, V, G)
+        kernels.eam_sites(True, R, offsets, own, self._radial, self._embedding, V, G)
         return V, G
 
     sites.__doc__ = SitePotential.sites.__doc__

@@ -13,8 +13,10 @@ from scipy.linalg import cholesky
 from ...crystals import Neighbours, minimum_image
 from ...equilibrium import landscape
 from ...potentials import force_constants
-from ...potentials.derivatives import CHUNK, STEP
+from ...potentials.derivatives import STEP
 from .packing import echelon, r_factor
+
+SITES = 64  # at once: gradients of all functions in many directions fill a memory
 
 
 # ---------------------------------------------------------------------- the prediction
@@ -137,8 +139,8 @@ def _quadratic_forms(basis, neighbours, x, W):
     functions fill a memory.
     """
     M = 0.0
-    for first in range(0, len(x), CHUNK // 8):
-        R, offsets, pairs = neighbours.piece(x, slice(first, first + CHUNK // 8))
+    for first in range(0, len(x), SITES):
+        R, offsets, pairs = neighbours.piece(x, slice(first, first + SITES))
         D = W[:, neighbours.j[pairs]] - W[:, neighbours.i[pairs]]
         flat = D.reshape(len(W), -1)
         G = (basis.sites(R + 1j * STEP * d, offsets)[1].imag / STEP for d in D)
