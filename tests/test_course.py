@@ -180,3 +180,4 @@ def test_built_pages_show_status_versions_and_index(html):
     index = (html / "genindex.html").read_text(encoding="utf-8")
     for entry in ("Energy norm", "Strong stability", "dumbbell", "dual norm", "Complex step"):
         assert entry in index, entry
+    assert ">(" not in index  # titles of theorems without their brackets

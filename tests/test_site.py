@@ -252,6 +252,33 @@ TABLES = """() => [...document.querySelectorAll('.pst-scrollable-table-container
   }))"""
 
 
+# Words of the columns' names that go on in a second line.
+BROKEN = r"""() => [...document.querySelectorAll('table[data-cards] .column')].flatMap((name) => {
+  const walk = document.createTreeWalker(name, NodeFilter.SHOW_TEXT), words = [];
+  while (walk.nextNode())
+    for (const word of walk.currentNode.data.matchAll(/[\p{L}\p{N}]+/gu)) {
+      const range = new Range();
+      range.setStart(walk.currentNode, word.index);
+      range.setEnd(walk.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((r) => Math.round(r.top))).size > 1)
+        words.push(word[0]);
+    }
+  return words;
+})"""
+
+
+@pytest.mark.parametrize(
+    "chapter",
+    ["11_the_explorer", "13_without_the_answer", "14_designing_data_and_loss",
+     "16_assess_your_own_potential"],
+)  # fmt: skip
+def test_names_of_columns_on_cards_break_between_words(open_page, chapter):
+    page = open_page(f"book/{chapter}.html", width=360)
+    page.wait_for_selector("table[data-cards]")
+    assert page.evaluate(BROKEN) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
 def test_a_table_too_wide_for_a_phone_becomes_cards_that_name_their_columns(open_page):
     page = open_page("book/12_predicting_the_error.html", width=360)
     page.wait_for_selector("table[data-cards]")

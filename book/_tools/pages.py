@@ -215,7 +215,7 @@ class IndexOfTheorems(SphinxTransform):
             title = node.get("title", "")
             if node.get("realtype") not in self.indexed or not title or "$" in title:
                 continue
-            entry = ("single", title.strip("()"), node["ids"][0], "", None)
+            entry = ("single", title.strip(" ()"), node["ids"][0], "", None)
             node.parent.insert(node.parent.index(node), addnodes.index(entries=[entry]))
 
 
