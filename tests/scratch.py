@@ -13,7 +13,7 @@ class Poisoned:
         return np.full(shape, 77 if dtype == np.int64 else np.nan, dtype)
 
 
-def plain_and_poisoned(monkeypatch, kernels, name, model, environments, lanes):
+def plain_and_poisoned(monkeypatch, kernels, name, model, environments):
     """Pairs (poisoned, expected) of the results of the ACE kernel `name` in the module `kernels`.
 
     environments : R (n_pairs, d), offsets
@@ -22,7 +22,7 @@ def plain_and_poisoned(monkeypatch, kernels, name, model, environments, lanes):
 
     def run(function):
         if name == "linear_sites":
-            return function(R, offsets, *basis._tables, *model._contracted, lanes)
+            return function(R, offsets, *basis._tables, *model._contracted)
         out = np.zeros((len(offsets) - 1, len(basis))), np.zeros((*R.shape, len(basis)))
         function(R, offsets, *basis._tables, *basis._products, *out)
         return out

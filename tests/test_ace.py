@@ -253,6 +253,23 @@ def test_bad_input_is_named():
         ACEBasis.from_dict({"format": "other"})
 
 
+@pytest.mark.parametrize("most", [1, 2, 5, 70])
+def test_sites_with_any_number_of_neighbours(most):
+    """None, fewer than are worked on at a time, more; and blocks of sites that are not full."""
+    rng = np.random.default_rng(most)
+    for n_sites in (1, 15, 16, 17, 33):
+        offsets = np.append(0, np.cumsum(rng.integers(0, most, size=n_sites)))
+        R = environments(most, 1, max(offsets[-1], 1))[0][: offsets[-1]]
+        for vectors in (R, R + 0j):
+            V, G = model().sites(vectors, offsets)
+            B, dB = BASIS.sites(vectors, offsets)
+            assert np.abs(V - B @ model().theta - model().offset).max() < 1e-12 * (
+                1 + np.abs(V).max()
+            )
+            assert G.shape == vectors.shape
+            assert np.abs(G - dB @ model().theta).max(initial=0) <= 1e-12 * np.abs(G).max(initial=0)
+
+
 @pytest.mark.parametrize(
     "kernels, name", [(_ace_kernels, "basis_sites"), (_ace_linear_kernels, "linear_sites")]
 )
@@ -261,7 +278,6 @@ def test_scratch_memory_is_never_read_before_it_is_written(monkeypatch, kernels,
     results.
     """
 
-    environment = environments(13, 5, 12)
-    lanes = 4  # two blocks, the second with one site
-    for got, want in plain_and_poisoned(monkeypatch, kernels, name, model(), environment, lanes):
+    environment = environments(13, 17, 12)  # two blocks, the second with one site
+    for got, want in plain_and_poisoned(monkeypatch, kernels, name, model(), environment):
         close(got, want, 1e-14)

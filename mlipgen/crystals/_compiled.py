@@ -15,14 +15,19 @@ from numba.core.compiler import Compiler
 OWN: dict[str, Any] = {"fastmath": False, "error_model": "python", "forceinline": False}
 
 
-def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable], Any]:
+def njit(*, cache: bool = False, apart: bool = False, **options: Any) -> Callable[[Callable], Any]:
     """`numba.njit` with the same machine code whether just compiled or from the cache, and whatever
     was compiled before it; it compiles anew where the cache cannot be read or written: in a
     read-only installation without a home, on a full disk, or after a file was damaged.
+
+    apart : bool      no two of its arrays share memory, if one of them is written to: loops need no
+                      test of that before each begins
     """
 
     def decorate(function: Callable) -> Any:
-        compiled = numba.njit(pipeline_class=_Compiler, **{**OWN, **options})(function)
+        compiled = numba.njit(
+            pipeline_class=_ApartCompiler if apart else _Compiler, **{**OWN, **options}
+        )(function)
         if cache and hasattr(compiled, "enable_caching"):  # else compilation is switched off
             try:
                 compiled.enable_caching()
@@ -72,6 +77,14 @@ class _Compiler(Compiler):
             state.library.enable_object_caching()
             # Complex products and the like: else those of the first kernel, with its `fastmath`.
             state.targetctx.cached_internal_func = {}
+        return super().define_pipelines()
+
+
+class _ApartCompiler(_Compiler):
+    """The same, with arrays that share no memory."""
+
+    def define_pipelines(self):
+        self.state.flags.noalias = True
         return super().define_pipelines()
 
 

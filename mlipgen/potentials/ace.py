@@ -228,8 +228,7 @@ class LinearACE(SitePotential):
         from ._ace_linear_kernels import linear_sites
 
         R, offsets = checked_pairs(R, offsets, self.dimension)
-        lanes = 16 if R.dtype == float else 8
-        V, G = linear_sites(R, offsets, *self.basis._tables, *self._contracted, lanes)
+        V, G = linear_sites(R, offsets, *self.basis._tables, *self._contracted)
         return V + self.offset, G
 
     def to_dict(self) -> dict:
