@@ -1,4 +1,6 @@
-"""Compiled kernels as plain Python, with scratch memory that shows when it is read too early."""
+"""What the tests of the kernels in two and in three dimensions share: kernels as plain Python, with
+scratch memory that shows when it is read too early, and sites with any number of neighbours.
+"""
 
 import numpy as np
 
@@ -31,3 +33,20 @@ def plain_and_poisoned(monkeypatch, kernels, name, model, environments):
     run(kernel.py_func)  # compiles what it calls for its types of integers
     monkeypatch.setattr(kernels, "np", Poisoned())
     return list(zip(run(kernel.py_func), expected, strict=True))
+
+
+def any_number_of_neighbours(model, environments, most):
+    """A fit's sites against the rows of its basis: none, fewer neighbours than are worked on at a
+    time, more (`most` excluded); and blocks of sites that are not full.
+    """
+    rng = np.random.default_rng(most)
+    for n_sites in (1, 15, 16, 17, 33):
+        offsets = np.append(0, np.cumsum(rng.integers(0, most, size=n_sites)))
+        R = environments(most, 1, max(offsets[-1], 1))[0][: offsets[-1]]
+        for vectors in (R, R + 0j):
+            V, G = model.sites(vectors, offsets)
+            B, dB = model.basis.sites(vectors, offsets)
+            off = np.abs(V - B @ model.theta - model.offset).max()
+            assert off < 1e-12 * (1 + np.abs(V).max())
+            assert G.shape == vectors.shape
+            assert np.abs(G - dB @ model.theta).max(initial=0) <= 1e-12 * np.abs(G).max(initial=0)

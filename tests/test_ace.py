@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
-from scratch import plain_and_poisoned
+from scratch import any_number_of_neighbours, plain_and_poisoned
 
 from mlipgen.potentials import ACEBasis, LinearACE, _ace_kernels, _ace_linear_kernels
 from mlipgen.potentials._couplings import coupling
@@ -255,19 +255,7 @@ def test_bad_input_is_named():
 
 @pytest.mark.parametrize("most", [1, 2, 5, 70])
 def test_sites_with_any_number_of_neighbours(most):
-    """None, fewer than are worked on at a time, more; and blocks of sites that are not full."""
-    rng = np.random.default_rng(most)
-    for n_sites in (1, 15, 16, 17, 33):
-        offsets = np.append(0, np.cumsum(rng.integers(0, most, size=n_sites)))
-        R = environments(most, 1, max(offsets[-1], 1))[0][: offsets[-1]]
-        for vectors in (R, R + 0j):
-            V, G = model().sites(vectors, offsets)
-            B, dB = BASIS.sites(vectors, offsets)
-            assert np.abs(V - B @ model().theta - model().offset).max() < 1e-12 * (
-                1 + np.abs(V).max()
-            )
-            assert G.shape == vectors.shape
-            assert np.abs(G - dB @ model().theta).max(initial=0) <= 1e-12 * np.abs(G).max(initial=0)
+    any_number_of_neighbours(model(), environments, most)
 
 
 @pytest.mark.parametrize(

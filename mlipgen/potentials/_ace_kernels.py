@@ -48,24 +48,21 @@ def radial(J, r, radial_data, recurrence, x, dx, P, dP):
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def inside(R, first, last, cutoff, which, r, u, lane, lanes):
-    """Collect the pairs of one site that are inside the cutoff, neighbour j at j * lanes + lane;
-    returns their number.
-    """
+def inside(R, first, last, cutoff, which, r, u):
+    """Collect the pairs of one site that are inside the cutoff; returns their number."""
     J = 0
     for p in range(first, last):
         r2 = R[p, 0] * R[p, 0] + R[p, 1] * R[p, 1]
         if R.shape[1] == 3:
             r2 += R[p, 2] * R[p, 2]
         if r2.real < cutoff * cutoff:
-            q = J * lanes + lane
-            which[q] = p
-            r[q] = np.sqrt(r2)
-            inverse = 1.0 / r[q]
-            u[2, q] = 0.0
+            which[J] = p
+            r[J] = np.sqrt(r2)
+            inverse = 1.0 / r[J]
+            u[2, J] = 0.0
             for d in range(R.shape[1]):
-                u[d, q] = R[p, d] * inverse
-            u[3, q] = inverse
+                u[d, J] = R[p, d] * inverse
+            u[3, J] = inverse
             J += 1
     return J
 
@@ -146,7 +143,7 @@ def basis_sites(
         )
         D[:] = 0.0
         for i in range(chunk * CHUNK, min(n_sites, (chunk + 1) * CHUNK)):
-            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u, 0, 1)
+            J = inside(R, offsets[i], offsets[i + 1], radial_data[0], which, r, u)
             if J == 0:
                 continue
             radial(J, r, radial_data, recurrence, x, dx, P, dP)

@@ -79,7 +79,7 @@ def weigh_rows(a, n, count, t, above, slope, D, rows, sums):
     for q in range(WIDE):
         w[q] = 0.0
         dw[q] = 0.0
-    while count > FOUR:
+    while count >= FOUR:
         a2, n2 = a + TWO * WIDE, n + TWO * WIDE
         for q in range(WIDE):
             w[q] += two(D, a, P, n, q) + two(D, a2, P, n2, q)
@@ -98,10 +98,6 @@ def weigh_rows(a, n, count, t, above, slope, D, rows, sums):
         for q in range(WIDE):
             w[q] += two(D, a, P, n, q) + one(D, a2, P, n2, q)
             dw[q] += two(D, a, dP, n, q) + one(D, a2, dP, n2, q)
-    else:
-        for q in range(WIDE):
-            w[q] += two(D, a, P, n, q) + two(D, a2, P, n2, q)
-            dw[q] += two(D, a, dP, n, q) + two(D, a2, dP, n2, q)
     for q in range(WIDE):
         S[q] += w[q] * F[t + q]
         dS[q] += dw[q] * F[t + q]

@@ -86,9 +86,8 @@ def in_pieces(
     `vectors` gives for them.
 
     Threads (as many as the NUMBA_NUM_THREADS of the environment, or as cores) work ahead of whoever
-    adds the pieces up,
-    for models that say by `concurrent = True` that they may: the order of the sums, and with it
-    every bit, is that of one thread.
+    adds the pieces up, for models that say by `concurrent = True` that they may: the order of the
+    sums, and with it every bit, is that of one thread.
     """
 
     def piece(first):
